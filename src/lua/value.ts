@@ -1,0 +1,75 @@
+/**
+ * How a Lua value looks in JavaScript (docs/decisions/0001-values.md).
+ *
+ *   nil        undefined
+ *   boolean    true, false
+ *   integer    a JavaScript number within ±(2^53 − 1), otherwise a `LuaInt64`: exactly one form per value
+ *   string     a JavaScript string of characters U+0000..U+00FF, one per byte
+ *   function   a native JavaScript function: positional arguments, a missing one is nil
+ *   table      `LuaTable` (table.ts)
+ *   coroutine  `LuaCoroutine` (coroutine.ts)
+ *   userdata   `LuaUserdata`; light userdata `LuaLightUserdata`
+ *
+ * A call returns the bare value when there is exactly one result, and an Array when there are none or several.
+ * An Array is never a Lua value.
+ */
+
+import type { LuaCoroutine } from "./coroutine.ts";
+import type { LuaTable } from "./table.ts";
+
+/** A 64-bit integer outside ±(2^53 − 1): two's complement halves, each a signed 32-bit number. Immutable. */
+export class LuaInt64 {
+  readonly hi: number;
+  readonly lo: number;
+
+  /** Only `int64.ts` calls this: it alone keeps the representation canonical. */
+  constructor(hi: number, lo: number) {
+    this.hi = hi;
+    this.lo = lo;
+  }
+}
+
+/** A host object handed to a script. Methods and metamethods come from `metatable`. */
+export class LuaUserdata<T extends object = object> {
+  metatable: LuaTable | undefined;
+  readonly object: T;
+
+  constructor(object: T, metatable: LuaTable | undefined) {
+    this.object = object;
+    this.metatable = metatable;
+  }
+}
+
+/** An address without methods, compared by value. */
+export class LuaLightUserdata {
+  readonly address: bigint;
+
+  constructor(address: bigint) {
+    this.address = address;
+  }
+}
+
+export type LuaInteger = number | LuaInt64;
+export type LuaValue =
+  | undefined
+  | boolean
+  | LuaInteger
+  | string
+  | LuaFunction
+  | LuaTable
+  | LuaUserdata
+  | LuaLightUserdata
+  | LuaCoroutine;
+/** One bare value, or an Array of none or several (an Array of one is allowed too). */
+export type LuaResult = LuaValue | LuaValue[];
+export type LuaFunction = (...args: LuaValue[]) => LuaResult;
+
+/** The first result of a call, nil when there is none. */
+export function firstResult(result: LuaResult): LuaValue {
+  return Array.isArray(result) ? result[0] : result;
+}
+
+/** All results of a call as a list. */
+export function resultList(result: LuaResult): LuaValue[] {
+  return Array.isArray(result) ? result : [result];
+}
