@@ -7,7 +7,13 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["src/**/*.test.ts", "test/golden/**/*.test.ts", "test/conformance/**/*.test.ts", "test/fuzz/**/*.test.ts", "test/tree/**/*.test.ts"],
+          include: [
+            "src/**/*.test.ts",
+            "test/golden/**/*.test.ts",
+            "test/conformance/**/*.test.ts",
+            "test/fuzz/**/*.test.ts",
+            "test/tree/**/*.test.ts",
+          ],
           testTimeout: 60_000,
         },
       },

@@ -44,6 +44,8 @@ export interface Kernel {
   hardwareAddress(ifindex: number): Uint8Array | undefined;
   /** Number of possible CPU ids. */
   cpuCount(): number;
+  /** Waits, where the script may (never in a hook); absent on kernels that cannot wait. */
+  sleep?(milliseconds: number): void;
   /** Sends a clone of the frame, MAC header included, out of the device it came in on. */
   forward(skb: Skb): void;
 }

@@ -1,0 +1,28 @@
+#!/bin/sh
+# Installs the Debian packages whose programs the live tests, the demo and the benchmarks use, when one is missing.
+set -eu
+missing=""
+need() { # need PROGRAM PACKAGE
+  command -v "$1" >/dev/null 2>&1 || missing="$missing $2"
+}
+PATH="$PATH:/usr/sbin:/sbin"
+need lua5.4 lua5.4
+need ip iproute2
+need nft nftables
+need iptables iptables
+need conntrack conntrack
+need tcpdump tcpdump
+need dnsmasq dnsmasq-base
+need dig bind9-dnsutils
+need openssl openssl
+need nc netcat-openbsd
+[ -z "$missing" ] && exit 0
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+  echo "install-tools: missing:$missing; install them to run every test" >&2
+  exit 0
+fi
+echo "install-tools: installing$missing" >&2
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq >/dev/null
+# shellcheck disable=SC2086
+apt-get install -y -qq --no-install-recommends $missing >/dev/null

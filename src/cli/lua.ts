@@ -1,0 +1,89 @@
+/** `moonhook lua FILE`: a plain Lua program in the kernel dialect, without any packet. */
+
+import { readFileSync } from "node:fs";
+import { liveBytes } from "../linux/memory-meter.ts";
+import { LuaError, LuaState, ScriptAbort, toJavaScript } from "../lua/index.ts";
+import { bytesFromLatin1, latin1FromText, textFromLatin1 } from "../util/latin1.ts";
+import { CommandFailure, EXIT_DONE, EXIT_FAILED, EXIT_USAGE } from "./failure.ts";
+import { nodeIoHost } from "./io-host.ts";
+import type { Streams, Subcommand } from "./main.ts";
+import { type CommandLine, numberOption, type ParsedLine } from "./options.ts";
+import { writeAll } from "./output.ts";
+import { scriptFileReader } from "./script-file.ts";
+
+const MIB = 1024 * 1024;
+// A program that a person started may work for a while; a hook may not.
+const UNLIMITED_BUDGET = Number.MAX_SAFE_INTEGER;
+
+const commandLine: CommandLine = {
+  name: "lua",
+  synopsis: "[--budget N] [--memory MIB] [--print js] FILE [ARG…]",
+  summary: "Runs a Lua file in the kernel dialect (64-bit integers only, no os, no floats).",
+  options: {
+    budget: { value: "N", help: "stop after N loop rounds and calls (default: no limit)" },
+    memory: { value: "MIB", help: "stop when more than MIB mebibytes stay alive (default 1024)" },
+    print: { value: "js", choices: ["js"], help: "print the generated JavaScript instead of running" },
+  },
+  notes: [
+    "FILE '-' is standard input. The arguments are what '...' gives in the file.",
+    "Exit status 1 when the program fails.",
+  ],
+  passThrough: true,
+};
+
+async function run(line: ParsedLine, { out, talk }: Streams): Promise<number> {
+  const [file, ...args] = line.positionals;
+  if (file === undefined) {
+    throw new CommandFailure(EXIT_USAGE, "no Lua file given", ["Try 'moonhook lua --help'."]);
+  }
+  const source = readSource(file);
+  const chunkName = file === "-" ? "=stdin" : `@${file}`;
+  const budget = numberOption(line, commandLine, "budget") ?? UNLIMITED_BUDGET;
+  let pending = "";
+  const flush = () => {
+    writeAll(1, bytesFromLatin1(pending));
+    pending = "";
+  };
+  const state = new LuaState({
+    budget,
+    loadBudget: budget,
+    memoryLimitBytes: (numberOption(line, commandLine, "memory") ?? 1024) * MIB,
+    liveBytes,
+    print: (text) => {
+      pending += `${text}\n`;
+      if (pending.length > 64 * 1024 || out.isTerminal) flush();
+    },
+    warn: (text) => {
+      flush();
+      talk.line(`Lua warning: ${textFromLatin1(text)}`);
+      talk.flush();
+    },
+    readFile: scriptFileReader({ path: file }),
+    io: nodeIoHost,
+  });
+  try {
+    if (line.values["print"] === "js") {
+      out.line(toJavaScript(source, chunkName));
+      return EXIT_DONE;
+    }
+    state.run(state.load(source, chunkName), ...args.map(latin1FromText));
+    return EXIT_DONE;
+  } catch (error) {
+    if (!(error instanceof LuaError || error instanceof ScriptAbort)) throw error;
+    flush();
+    talk.line(`moonhook lua: ${textFromLatin1(error.message)}`);
+    return EXIT_FAILED;
+  } finally {
+    flush();
+  }
+}
+
+function readSource(file: string): string {
+  try {
+    return readFileSync(file === "-" ? 0 : file, "latin1");
+  } catch (error) {
+    throw new CommandFailure(EXIT_FAILED, `cannot read '${file}': ${(error as Error).message}`);
+  }
+}
+
+export const luaCommand: Subcommand = { commandLine, run };

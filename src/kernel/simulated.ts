@@ -1,0 +1,268 @@
+/**
+ * A Linux network stack without Linux: packets come in, pass the hooks in the order and with the devices, header
+ * checks and routing results that the kernel would give them, and come out. The clock is the capture's, randomness
+ * comes from a seed: a run is a function of its input.
+ *
+ *                              ┌─ local ──→ LOCAL_IN ──→ (the machine)
+ *     device ─→ PRE_ROUTING ─→ routing
+ *                              └─ other ──→ FORWARD ──→ POST_ROUTING ─→ device
+ *     (the machine) ─→ LOCAL_OUT ─→ POST_ROUTING ─→ device
+ *
+ * Connection tracking, address translation and rule tables are not here yet. They are hooks as well (priorities
+ * −200, −100, 100, …) and will register in the same `HookTable`; `Skb.connmark` waits for the first of them.
+ */
+
+import { ETH_P } from "../uapi/if-ether.ts";
+import { NF_INET, NF_VERDICT, NFPROTO } from "../uapi/netfilter.ts";
+import { updateChecksum16 } from "../wire/checksum.ts";
+import { ipv4 } from "../wire/ipv4.ts";
+import { ipv6 } from "../wire/ipv6.ts";
+import * as address from "./addresses.ts";
+import { HookRefused, HookTable } from "./hooks.ts";
+import { ipv4Arrival, ipv6Arrival } from "./ip-arrival.ts";
+import type { HookRegistration, Kernel, LogLevel } from "./kernel.ts";
+import { SeededRandom } from "./random.ts";
+import type { Skb } from "./skb.ts";
+
+const { NF_ACCEPT, NF_DROP, NF_QUEUE } = NF_VERDICT;
+const { NFPROTO_IPV4, NFPROTO_IPV6 } = NFPROTO;
+const { NF_INET_PRE_ROUTING, NF_INET_LOCAL_IN, NF_INET_FORWARD, NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING } = NF_INET;
+
+export interface SimulatedDevice {
+  readonly ifindex: number;
+  readonly name: string;
+  /** 6 bytes */
+  readonly hardwareAddress: Uint8Array;
+}
+
+export interface SimulatedKernelOptions {
+  readonly log: (level: LogLevel, text: string) => void;
+  /** A frame that a script sends (`skb:forward`); the Skb is the caller's only during the call. */
+  readonly transmit?: (skb: Skb) => void;
+  /** u32, default 0. */
+  readonly seed?: number;
+  readonly cpuCount?: number;
+}
+
+export type SimulatedPath = "input" | "output" | "forward";
+export type SimulatedVerdict = "accept" | "drop" | "stolen" | "queue";
+
+/** What became of a packet; one of a fixed set of objects. */
+export interface PacketOutcome {
+  readonly path: SimulatedPath;
+  readonly verdict: SimulatedVerdict;
+}
+
+/** What `lo` and the Ethernet devices of the simulated machine are called and numbered. */
+const LO = 1;
+const ETH0 = 2;
+const ETH1 = 3;
+
+export class SimulatedKernel implements Kernel {
+  readonly devices: readonly SimulatedDevice[] = [
+    { ifindex: LO, name: "lo", hardwareAddress: new Uint8Array(6) },
+    { ifindex: ETH0, name: "eth0", hardwareAddress: Uint8Array.of(0x02, 0, 0, 0, 0, 1) },
+    { ifindex: ETH1, name: "eth1", hardwareAddress: Uint8Array.of(0x02, 0, 0, 0, 0, 2) },
+  ];
+  readonly local = new address.LocalAddresses();
+  readonly hooks = new HookTable();
+  readonly #options: SimulatedKernelOptions;
+  readonly #random: SeededRandom;
+  #seconds = 0;
+  #nanoseconds = 0;
+
+  constructor(options: SimulatedKernelOptions) {
+    this.#options = options;
+    this.#random = new SeededRandom(options.seed ?? 0);
+  }
+
+  /**
+   * Sends a packet through the stack. `missingBytes` is what the capture cut off its end: such a packet was whole
+   * on the wire and must not fail for its length here.
+   */
+  process(skb: Skb, missingBytes = 0): PacketOutcome {
+    if (skb.protocol === ETH_P.ETH_P_IP) return this.#processIpv4(skb, missingBytes);
+    if (skb.protocol === ETH_P.ETH_P_IPV6) return this.#processIpv6(skb, missingBytes);
+    // No hooks here for ARP and the rest yet.
+    return OUTCOMES.input.accept;
+  }
+
+  #processIpv4(skb: Skb, missingBytes: number): PacketOutcome {
+    const { bytes, netOffset } = skb;
+    if (skb.length >= ipv4.size && this.local.hasV4(address.sourceV4(bytes, netOffset))) {
+      const toSelf = this.local.hasV4(address.destinationV4(bytes, netOffset));
+      if (!ipv4Arrival(skb, missingBytes, false)) return OUTCOMES.output.drop;
+      return this.#output(skb, NFPROTO_IPV4, toSelf ? LO : ETH0);
+    }
+    if (!ipv4Arrival(skb, missingBytes, true)) return OUTCOMES.input.drop;
+    const verdict = this.#preRouting(skb, NFPROTO_IPV4);
+    const route = this.#routeV4(skb);
+    if (verdict !== NF_ACCEPT) return outcome(route === "input" ? "input" : "forward", verdict);
+    if (route === "input") return this.#input(skb, NFPROTO_IPV4);
+    if (route === "martian" || !decrementTtl(skb)) return OUTCOMES.forward.drop;
+    return this.#forward(skb, NFPROTO_IPV4);
+  }
+
+  #processIpv6(skb: Skb, missingBytes: number): PacketOutcome {
+    const { bytes, netOffset } = skb;
+    if (skb.length >= ipv6.size && this.local.hasV6(bytes, netOffset + address.V6_SOURCE)) {
+      const toSelf = this.local.hasV6(bytes, netOffset + address.V6_DESTINATION);
+      if (!ipv6Arrival(skb, missingBytes, false)) return OUTCOMES.output.drop;
+      return this.#output(skb, NFPROTO_IPV6, toSelf ? LO : ETH0);
+    }
+    if (!ipv6Arrival(skb, missingBytes, true)) return OUTCOMES.input.drop;
+    const verdict = this.#preRouting(skb, NFPROTO_IPV6);
+    const route = this.#routeV6(skb);
+    if (verdict !== NF_ACCEPT) return outcome(route === "input" ? "input" : "forward", verdict);
+    if (route === "input") return this.#input(skb, NFPROTO_IPV6);
+    if (route === "martian" || !decrementHopLimit(skb)) return OUTCOMES.forward.drop;
+    return this.#forward(skb, NFPROTO_IPV6);
+  }
+
+  #output(skb: Skb, pf: number, egress: number): PacketOutcome {
+    // The link header is written after the last hook, and skb->dev is set between the two (ip_output).
+    skb.macOffset = undefined;
+    skb.outIfindex = egress;
+    let verdict = this.hooks.run(pf, NF_INET_LOCAL_OUT, skb);
+    if (verdict === NF_ACCEPT) {
+      skb.ifindex = egress;
+      verdict = this.hooks.run(pf, NF_INET_POST_ROUTING, skb);
+    }
+    return outcome("output", verdict);
+  }
+
+  #preRouting(skb: Skb, pf: number): number {
+    skb.inIfindex = ETH0;
+    skb.ifindex = ETH0;
+    return this.hooks.run(pf, NF_INET_PRE_ROUTING, skb);
+  }
+
+  #input(skb: Skb, pf: number): PacketOutcome {
+    return outcome("input", this.hooks.run(pf, NF_INET_LOCAL_IN, skb));
+  }
+
+  #forward(skb: Skb, pf: number): PacketOutcome {
+    skb.outIfindex = ETH1;
+    let verdict = this.hooks.run(pf, NF_INET_FORWARD, skb);
+    if (verdict === NF_ACCEPT) {
+      skb.ifindex = ETH1;
+      verdict = this.hooks.run(pf, NF_INET_POST_ROUTING, skb);
+    }
+    return outcome("forward", verdict);
+  }
+
+  /** ip_route_input_slow, as far as it does not need a routing table. */
+  #routeV4(skb: Skb): "input" | "forward" | "martian" {
+    // A hook may have cut the header away.
+    if (skb.length < ipv4.size) return "martian";
+    const saddr = address.sourceV4(skb.bytes, skb.netOffset);
+    const daddr = address.destinationV4(skb.bytes, skb.netOffset);
+    if (address.isMulticastV4(saddr) || address.isBroadcastV4(saddr)) return "martian";
+    if (address.isBroadcastV4(daddr) || (address.isMulticastV4(daddr) && !address.isZeroV4(saddr))) return "input";
+    if (address.isZeroV4(saddr)) return address.isLocalMulticastV4(daddr) ? "input" : "martian";
+    if (address.isZeroV4(daddr)) return "martian";
+    // The prefixes of the devices are unknown; a frame sent to all names a subnet's broadcast address as well.
+    return this.local.hasV4(daddr) || sentToMany(skb) ? "input" : "forward";
+  }
+
+  /** ip6_route_input and the checks of ip6_forward. */
+  #routeV6(skb: Skb): "input" | "forward" | "martian" {
+    if (skb.length < ipv6.size) return "martian";
+    const source = skb.netOffset + address.V6_SOURCE;
+    const destination = skb.netOffset + address.V6_DESTINATION;
+    if (address.isMulticastV6(skb.bytes, destination)) return "input";
+    if (this.local.hasV6(skb.bytes, destination)) return "input";
+    if (address.isUnspecifiedV6(skb.bytes, source) || address.isLinkLocalV6(skb.bytes, source)) return "martian";
+    return "forward";
+  }
+
+  registerHook(hook: HookRegistration): () => void {
+    try {
+      return this.hooks.register(hook);
+    } catch (error) {
+      if (error instanceof HookRefused) this.log("error", `netfilter: ${error.message} in the simulated kernel`);
+      throw error;
+    }
+  }
+
+  /** Sets the clock: the time at which the packet being processed was captured. */
+  setTime(seconds: number, nanoseconds: number): void {
+    this.#seconds = seconds;
+    this.#nanoseconds = nanoseconds;
+  }
+
+  nowNs(): bigint {
+    return BigInt(this.#seconds) * 1_000_000_000n + BigInt(this.#nanoseconds);
+  }
+
+  /** Nothing else happens while a script sleeps: only the clock moves. */
+  sleep(milliseconds: number): void {
+    const nanoseconds = this.#nanoseconds + (milliseconds % 1000) * 1_000_000;
+    this.#seconds += Math.floor(milliseconds / 1000) + Math.floor(nanoseconds / 1_000_000_000);
+    this.#nanoseconds = nanoseconds % 1_000_000_000;
+  }
+
+  random64(): bigint {
+    return this.#random.next64();
+  }
+
+  log(level: LogLevel, text: string): void {
+    this.#options.log(level, text);
+  }
+
+  ifindex(name: string): number | undefined {
+    return this.devices.find((device) => device.name === name)?.ifindex;
+  }
+
+  hardwareAddress(ifindex: number): Uint8Array | undefined {
+    return this.devices.find((device) => device.ifindex === ifindex)?.hardwareAddress;
+  }
+
+  cpuCount(): number {
+    return this.#options.cpuCount ?? 1;
+  }
+
+  forward(skb: Skb): void {
+    this.#options.transmit?.(skb);
+  }
+}
+
+/** Whether the frame's destination is a group address (IEEE 802: the lowest bit of the first byte). */
+function sentToMany(skb: Skb): boolean {
+  const { macOffset } = skb;
+  return macOffset !== undefined && macOffset < skb.netOffset && (skb.bytes[macOffset]! & 1) === 1;
+}
+
+/** ip_decrease_ttl, before the FORWARD hook; false where the kernel answers with "time exceeded" instead. */
+function decrementTtl(skb: Skb): boolean {
+  const { bytes, netOffset } = skb;
+  const ttl = ipv4.get.ttl(bytes, netOffset);
+  if (ttl <= 1) return false;
+  // The word of the header that holds the TTL has the protocol in its lower half.
+  const before = (ttl << 8) | ipv4.get.protocol(bytes, netOffset);
+  ipv4.set.ttl(bytes, netOffset, ttl - 1);
+  const checksum = ipv4.get.checksum(bytes, netOffset);
+  ipv4.set.checksum(bytes, netOffset, updateChecksum16(checksum, before, before - 0x100));
+  return true;
+}
+
+function decrementHopLimit(skb: Skb): boolean {
+  const hopLimit = ipv6.get.hopLimit(skb.bytes, skb.netOffset);
+  if (hopLimit <= 1) return false;
+  ipv6.set.hopLimit(skb.bytes, skb.netOffset, hopLimit - 1);
+  return true;
+}
+
+function outcomesOf(path: SimulatedPath): Record<SimulatedVerdict, PacketOutcome> {
+  const of = (verdict: SimulatedVerdict): PacketOutcome => ({ path, verdict });
+  return { accept: of("accept"), drop: of("drop"), stolen: of("stolen"), queue: of("queue") };
+}
+
+const OUTCOMES = { input: outcomesOf("input"), output: outcomesOf("output"), forward: outcomesOf("forward") };
+
+function outcome(path: SimulatedPath, verdict: number): PacketOutcome {
+  const of = OUTCOMES[path];
+  if (verdict === NF_ACCEPT) return of.accept;
+  if (verdict === NF_DROP) return of.drop;
+  return verdict === NF_QUEUE ? of.queue : of.stolen;
+}

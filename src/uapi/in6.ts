@@ -1,0 +1,10 @@
+/** linux/in6.h: the IPv6 additions to IPPROTO_*. */
+export const IPPROTO6 = {
+  IPPROTO_HOPOPTS: 0,
+  IPPROTO_ROUTING: 43,
+  IPPROTO_FRAGMENT: 44,
+  IPPROTO_ICMPV6: 58,
+  IPPROTO_NONE: 59,
+  IPPROTO_DSTOPTS: 60,
+  IPPROTO_MH: 135,
+} as const;

@@ -1,0 +1,33 @@
+/** linux/stat.h. */
+
+/** File type and permission bits of st_mode. */
+export const S = {
+  S_IXOTH: 1,
+  S_IWOTH: 2,
+  S_IROTH: 4,
+  S_IRWXO: 7,
+  S_IXGRP: 8,
+  S_IWGRP: 16,
+  S_IRGRP: 32,
+  S_IRWXG: 56,
+  S_IXUSR: 64,
+  S_IXUGO: 73,
+  S_IWUSR: 128,
+  S_IWUGO: 146,
+  S_IRUSR: 256,
+  S_IRUGO: 292,
+  S_IRWXU: 448,
+  S_IRWXUGO: 511,
+  S_ISVTX: 512,
+  S_ISGID: 1024,
+  S_ISUID: 2048,
+  S_IALLUGO: 4095,
+  S_IFIFO: 4096,
+  S_IFCHR: 8192,
+  S_IFDIR: 16384,
+  S_IFBLK: 24576,
+  S_IFREG: 32768,
+  S_IFLNK: 40960,
+  S_IFSOCK: 49152,
+  S_IFMT: 61440,
+} as const;
