@@ -62,7 +62,8 @@ export interface Counters {
 
 /** Receives events in the order in which they happened. */
 export interface EventSink {
-  packet(event: PacketEvent): void;
+  /** Left out by who does not want them: then no event is ever made. */
+  packet?(event: PacketEvent): void;
   log(event: LogEvent): void;
 }
 

@@ -39,7 +39,8 @@ export class HookTable {
     for (const pf of families) this.#checkRoom(pf, hook.hooknum);
     for (const pf of families) this.#change(pf, hook.hooknum, (list) => insert(list, hook));
     return () => {
-      for (const pf of families) this.#change(pf, hook.hooknum, (list) => list.filter((other) => other !== hook));
+      for (const pf of families)
+        this.#change(pf, hook.hooknum, (list) => list.filter((other) => other !== hook));
     };
   }
 
@@ -65,7 +66,8 @@ export class HookTable {
     if (!lists) throw new HookRefused("EOPNOTSUPP", `no hooks for protocol family ${pf}`);
     const list = lists[hooknum];
     if (!list) throw new HookRefused("EINVAL", `no hook point ${hooknum} in protocol family ${pf}`);
-    if (list.length >= MAX_HOOKS_PER_POINT) throw new HookRefused("E2BIG", `too many hooks at hook point ${hooknum}`);
+    if (list.length >= MAX_HOOKS_PER_POINT)
+      throw new HookRefused("E2BIG", `too many hooks at hook point ${hooknum}`);
   }
 
   #change(pf: number, hooknum: number, edit: (list: HookList) => HookList): void {

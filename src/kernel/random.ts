@@ -18,6 +18,13 @@ export class SeededRandom {
     if (this.#state.every((word) => word === 0)) this.#state[0] = 1;
   }
 
+  /** Continues from a state of four 32-bit words, not all zero. */
+  static fromState(words: readonly number[]): SeededRandom {
+    const random = new SeededRandom(0);
+    random.#state.set(words);
+    return random;
+  }
+
   /** 32 random bits, unsigned. */
   next32(): number {
     const s = this.#state;

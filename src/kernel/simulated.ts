@@ -26,7 +26,8 @@ import type { Skb } from "./skb.ts";
 
 const { NF_ACCEPT, NF_DROP, NF_QUEUE } = NF_VERDICT;
 const { NFPROTO_IPV4, NFPROTO_IPV6 } = NFPROTO;
-const { NF_INET_PRE_ROUTING, NF_INET_LOCAL_IN, NF_INET_FORWARD, NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING } = NF_INET;
+const { NF_INET_PRE_ROUTING, NF_INET_LOCAL_IN, NF_INET_FORWARD, NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING } =
+  NF_INET;
 
 export interface SimulatedDevice {
   readonly ifindex: number;
@@ -158,7 +159,8 @@ export class SimulatedKernel implements Kernel {
     const saddr = address.sourceV4(skb.bytes, skb.netOffset);
     const daddr = address.destinationV4(skb.bytes, skb.netOffset);
     if (address.isMulticastV4(saddr) || address.isBroadcastV4(saddr)) return "martian";
-    if (address.isBroadcastV4(daddr) || (address.isMulticastV4(daddr) && !address.isZeroV4(saddr))) return "input";
+    if (address.isBroadcastV4(daddr) || (address.isMulticastV4(daddr) && !address.isZeroV4(saddr)))
+      return "input";
     if (address.isZeroV4(saddr)) return address.isLocalMulticastV4(daddr) ? "input" : "martian";
     if (address.isZeroV4(daddr)) return "martian";
     // The prefixes of the devices are unknown; a frame sent to all names a subnet's broadcast address as well.
@@ -172,7 +174,8 @@ export class SimulatedKernel implements Kernel {
     const destination = skb.netOffset + address.V6_DESTINATION;
     if (address.isMulticastV6(skb.bytes, destination)) return "input";
     if (this.local.hasV6(skb.bytes, destination)) return "input";
-    if (address.isUnspecifiedV6(skb.bytes, source) || address.isLinkLocalV6(skb.bytes, source)) return "martian";
+    if (address.isUnspecifiedV6(skb.bytes, source) || address.isLinkLocalV6(skb.bytes, source))
+      return "martian";
     return "forward";
   }
 
@@ -180,7 +183,8 @@ export class SimulatedKernel implements Kernel {
     try {
       return this.hooks.register(hook);
     } catch (error) {
-      if (error instanceof HookRefused) this.log("error", `netfilter: ${error.message} in the simulated kernel`);
+      if (error instanceof HookRefused)
+        this.log("error", `netfilter: ${error.message} in the simulated kernel`);
       throw error;
     }
   }

@@ -37,7 +37,9 @@ function updateIpv4(bytes: Uint8Array, net: number, length: number): boolean {
 function updateIpv6(bytes: Uint8Array, net: number, length: number): boolean {
   if (length < ipv6.size) return false;
   const end = ipv6.size + ipv6.get.payloadLength(bytes, net);
-  return end <= length && updateTransport(bytes, net, net + ipv6.size, net + end, ipv6.get.nextHeader(bytes, net));
+  return (
+    end <= length && updateTransport(bytes, net, net + ipv6.size, net + end, ipv6.get.nextHeader(bytes, net))
+  );
 }
 
 function updateTransport(bytes: Uint8Array, net: number, l4: number, end: number, protocol: number): boolean {

@@ -12,7 +12,11 @@ const any64 = fc.oneof(
   fc.bigInt({ min: -(2n ** 53n), max: 2n ** 53n }),
   fc.integer().map(BigInt),
   fc
-    .tuple(fc.constantFrom(...SIGNIFICANT), fc.constantFrom(1n, -1n), fc.integer({ min: -3, max: 3 }).map(BigInt))
+    .tuple(
+      fc.constantFrom(...SIGNIFICANT),
+      fc.constantFrom(1n, -1n),
+      fc.integer({ min: -3, max: 3 }).map(BigInt),
+    )
     .map(([base, sign, offset]) => BigInt.asIntN(64, base * sign + offset)),
 );
 
@@ -38,7 +42,9 @@ const binary: [string, (a: LuaInteger, b: LuaInteger) => LuaInteger, (a: bigint,
 function expectInteger(actual: LuaInteger, wanted: bigint): void {
   const wrapped = BigInt.asIntN(64, wanted);
   expect(int64.toBigInt(actual)).toBe(wrapped);
-  expect(actual instanceof LuaInt64).toBe(wrapped > BigInt(int64.MAX_SAFE) || wrapped < -BigInt(int64.MAX_SAFE));
+  expect(actual instanceof LuaInt64).toBe(
+    wrapped > BigInt(int64.MAX_SAFE) || wrapped < -BigInt(int64.MAX_SAFE),
+  );
   expect(Object.is(actual, -0)).toBe(false);
 }
 

@@ -64,12 +64,36 @@ export type LuaValue =
 export type LuaResult = LuaValue | LuaValue[];
 export type LuaFunction = (...args: LuaValue[]) => LuaResult;
 
-/** The first result of a call, nil when there is none. */
-export function firstResult(result: LuaResult): LuaValue {
-  return Array.isArray(result) ? result[0] : result;
+/**
+ * A tail call that was not made yet, as a result: once in a while compiled code returns one instead of calling, so
+ * that the JavaScript stack does not grow. Whoever called makes the call; `firstResult` and `resultList` do.
+ */
+export class TailCall extends Array<LuaValue> {
+  readonly callee: LuaFunction;
+  readonly args: LuaValue[];
+
+  constructor(callee: LuaFunction, args: LuaValue[]) {
+    super();
+    this.callee = callee;
+    this.args = args;
+  }
 }
 
-/** All results of a call as a list. */
+/** The results of a call, with tail calls made. */
+export function settle(result: LuaResult): LuaResult {
+  while (result instanceof TailCall) result = result.callee(...result.args);
+  return result;
+}
+
+/** The first result of a call, nil when there is none. */
+export function firstResult(result: LuaResult): LuaValue {
+  if (!Array.isArray(result)) return result;
+  const settled = settle(result);
+  return Array.isArray(settled) ? settled[0] : settled;
+}
+
+/** All results of a call as a list; not to be changed. */
 export function resultList(result: LuaResult): LuaValue[] {
-  return Array.isArray(result) ? result : [result];
+  const settled = settle(result);
+  return Array.isArray(settled) ? settled : [settled];
 }

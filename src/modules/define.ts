@@ -8,12 +8,18 @@
  * some twenty times for every packet.
  */
 
+import type { Kernel } from "../kernel/kernel.ts";
+import { toNumber } from "../lua/int64.ts";
 import type { LuaState } from "../lua/state.ts";
 import { LuaTable } from "../lua/table.ts";
-import { type LuaFunction, type LuaInteger, type LuaResult, LuaUserdata, type LuaValue } from "../lua/value.ts";
-import type { Kernel } from "../kernel/kernel.ts";
-import { ArgumentProblem, argError, asIntegerArgument, asStringArgument, raiseAsLua, typeProblem } from "./raise.ts";
-import { toNumber } from "../lua/int64.ts";
+import {
+  type LuaFunction,
+  type LuaInteger,
+  type LuaResult,
+  LuaUserdata,
+  type LuaValue,
+} from "../lua/value.ts";
+import { argError, asIntegerArgument, asStringArgument, raiseAsLua, typeProblem } from "./raise.ts";
 
 /** Where a runtime's code may run; `auto` is undecided until a class asks for one. */
 export type RuntimeContext = "process" | "softirq" | "hardirq" | "auto";
@@ -50,7 +56,9 @@ export interface ArgumentType<T> {
 
 // biome-ignore lint/suspicious/noExplicitAny: a row of any argument type
 type AnyArgument = ArgumentType<any>;
-type Values<A extends readonly AnyArgument[]> = { [K in keyof A]: A[K] extends ArgumentType<infer T> ? T : never };
+type Values<A extends readonly AnyArgument[]> = {
+  [K in keyof A]: A[K] extends ArgumentType<infer T> ? T : never;
+};
 
 export const arg = {
   /** A 64-bit integer, or a string that holds one. */
@@ -107,9 +115,17 @@ export const arg = {
     },
   }),
   /** Handed over as it is: the function checks it itself, because something else is checked first. */
-  late: (type: AnyArgument): ArgumentType<LuaValue> => ({ ...type, unchanged: "true", convert: (value) => value }),
+  late: (type: AnyArgument): ArgumentType<LuaValue> => ({
+    ...type,
+    unchanged: "true",
+    convert: (value) => value,
+  }),
   /** nil and no value mean `fallback`. */
-  optional: <T, F extends T | undefined>(type: ArgumentType<T>, fallback: F, text: string): ArgumentType<T | F> => ({
+  optional: <T, F extends T | undefined>(
+    type: ArgumentType<T>,
+    fallback: F,
+    text: string,
+  ): ArgumentType<T | F> => ({
     ...type,
     fallback: text,
     convert: (value, position, given) =>
@@ -138,7 +154,7 @@ export interface FunctionFlags {
 
 // The behaviour gets the converted arguments, then the environment and the number of arguments given.
 // biome-ignore lint/suspicious/noExplicitAny: rows of a table have different arguments
-type Behaviour = (...args: any[]) => LuaResult | void;
+type Behaviour = (...args: any[]) => LuaResult;
 
 export interface FunctionDefinition {
   readonly doc: string;
@@ -153,7 +169,7 @@ export function fn<const A extends readonly AnyArgument[]>(
   doc: string,
   args: A,
   results: Results,
-  behaviour: (...args: [...Values<A>, env: Environment, given: number]) => LuaResult | void,
+  behaviour: (...args: [...Values<A>, env: Environment, given: number]) => LuaResult,
   flags: FunctionFlags = {},
 ): FunctionDefinition {
   return { doc, args, results, flags, behaviour: behaviour as Behaviour };
@@ -169,7 +185,7 @@ export function method<T, const A extends readonly AnyArgument[]>(
   doc: string,
   args: A,
   results: Results,
-  behaviour: (self: T, ...args: [...Values<A>, env: Environment, given: number]) => LuaResult | void,
+  behaviour: (self: T, ...args: [...Values<A>, env: Environment, given: number]) => LuaResult,
   flags: FunctionFlags = {},
 ): MethodDefinition<T> {
   return { doc, args, results, flags, behaviour: behaviour as Behaviour };
@@ -178,8 +194,10 @@ export function method<T, const A extends readonly AnyArgument[]>(
 export interface ClassOptions<T> {
   readonly doc: string;
   /** The JavaScript class of its objects. */
-  // biome-ignore lint/suspicious/noExplicitAny: any constructor will do, only instanceof is used
-  readonly of: abstract new (...args: any[]) => T;
+  readonly of: abstract new (
+    // biome-ignore lint/suspicious/noExplicitAny: any constructor will do, only instanceof is used
+    ...args: any[]
+  ) => T;
   /** May cross runtimes. */
   readonly shareable: boolean;
   /** Where objects may be created; `hook` means only hooks hand them out. */
@@ -208,10 +226,8 @@ export function defineClass<T extends object>(
   return definition;
 }
 
-/** Constants: integers and texts under names, nested as deep as need be. */
-export interface ConstantTable {
-  readonly [name: string]: number | string | ConstantTable;
-}
+/** Constants under names: numbers, texts, booleans, lists, and tables of such. */
+export type ConstantTable = Readonly<Record<string, unknown>>;
 
 export interface ModuleDefinition {
   /** As `require` knows it. */
@@ -250,10 +266,13 @@ export function defineModule(name: string, parts: ModuleParts): ModuleDefinition
   };
 }
 
-function constantsTable(constants: ConstantTable): LuaTable {
+function constantsTable(constants: object): LuaTable {
   const table = new LuaTable();
-  for (const [key, value] of Object.entries(constants)) {
-    table.set(key, typeof value === "object" ? constantsTable(value) : value);
+  const entries = Array.isArray(constants)
+    ? constants.map((value, index) => [index + 1, value] as const)
+    : Object.entries(constants);
+  for (const [key, value] of entries) {
+    table.set(key, typeof value === "object" && value !== null ? constantsTable(value) : (value as LuaValue));
   }
   return table;
 }
@@ -307,10 +326,20 @@ return function (${[...(owner ? ["self"] : []), ...names].join(", ")}) {
     ${lines.join("\n    ")}
     ${finish}
   } catch (error) {
-    throw raiseAsLua(error, ${JSON.stringify(name)}, env);
+    throw raiseAsLua(error, ${JSON.stringify(name.replace(/^__/, ""))});
   }
 };`;
-  const parameters = ["LuaUserdata", "LuaTable", "Class", "types", "behaviour", "env", "none", "badSelf", "raiseAsLua"];
+  const parameters = [
+    "LuaUserdata",
+    "LuaTable",
+    "Class",
+    "types",
+    "behaviour",
+    "env",
+    "none",
+    "badSelf",
+    "raiseAsLua",
+  ];
   const build = new Function(...parameters, source);
   return build(
     LuaUserdata,
@@ -326,5 +355,5 @@ return function (${[...(owner ? ["self"] : []), ...names].join(", ")}) {
 }
 
 function badSelf(): never {
-  throw new ArgumentProblem(1, "invalid object");
+  throw argError(1, "invalid object");
 }

@@ -113,7 +113,7 @@ export function attributes<const T extends AttributeTable>(name: string, table: 
     forEachAttribute(name, bytes, start, end, (type, from, to) => {
       const row = byType.get(type);
       if (row !== undefined) values[row.key] = row.value.read(bytes, from, to);
-      else ((values["unknown"] ??= []) as UnknownAttribute[]).push({ type, bytes: bytes.slice(from, to) });
+      else ((values["unknown"] ??= []) as UnknownAttribute[]).push({ type, bytes: copyOf(bytes, from, to) });
     });
     return values as AttributeValues<T>;
   }
@@ -199,6 +199,10 @@ function asPayload(type: AnyAttributeType, set: string, key: string): PayloadTyp
   };
 }
 
+// Not slice(): that of a Node Buffer shares its memory.
+const copyOf = (source: Uint8Array, start: number, end: number): Uint8Array =>
+  new Uint8Array(source.subarray(start, end));
+
 // Payload types.
 
 /** Raw bytes of any length. */
@@ -207,7 +211,7 @@ export const bytes: PayloadType<Uint8Array> = {
   nested: false,
   size: (value) => value.length,
   write: (target, at, value) => target.set(value, at),
-  read: (source, start, end) => source.slice(start, end),
+  read: (source, start, end) => copyOf(source, start, end),
 };
 const rest = bytes;
 

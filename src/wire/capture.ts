@@ -78,9 +78,8 @@ export function createCaptureReader(): CaptureReader {
       keep(chunk, at, until);
       at = until;
       if (carried < needed) return;
-      const used = consume(carry, 0, carried, onPacket);
-      carry.copyWithin(0, used, carried);
-      carried -= used;
+      // All or nothing: the carry was filled up to the end of one unit, so nothing of another is in it.
+      carried -= consume(carry, 0, carried, onPacket);
     }
     at = consume(chunk, at, chunk.length, onPacket);
     keep(chunk, at, chunk.length);
@@ -100,7 +99,7 @@ export function createCaptureReader(): CaptureReader {
     get format() {
       return format;
     },
-    push: (chunk, onPacket) => guarded(() => feed(chunk, onPacket)),
+    push: (chunk, onPacket) => guarded(() => feed(plainBytes(chunk), onPacket)),
     end: () =>
       guarded(() => {
         if (parser === undefined) {
@@ -113,6 +112,10 @@ export function createCaptureReader(): CaptureReader {
       }),
   };
 }
+
+/** Of a subclass such as Node's Buffer, whose `slice` shares memory, the plain view: packets are always Uint8Array. */
+const plainBytes = (chunk: Uint8Array): Uint8Array =>
+  chunk.constructor === Uint8Array ? chunk : new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
 
 function recognise(bytes: Uint8Array, at: number): CaptureFormat {
   if (recognisePcap(bytes, at) !== undefined) return "pcap";

@@ -28,7 +28,7 @@ export class PacketSlot implements CapturedPacket {
   nanoseconds = 0;
   originalLength = 0;
   interfaceIndex = 0;
-  buffer = new Uint8Array(0);
+  buffer: Uint8Array = new Uint8Array(0);
   start = 0;
   end = 0;
 

@@ -338,18 +338,19 @@ export function pcapngPacket(
   const source = packet.bytes;
   const length = enhanced.size + ((source.length + 3) & ~3) + trailer.size;
   const bytes = new Uint8Array(length);
-  const ticksPerSecond = options.nanoseconds ? 1_000_000_000n : 1_000_000n;
+  const ticksPerSecond = options.nanoseconds ? 1_000_000_000 : 1_000_000;
   const fraction = options.nanoseconds ? packet.nanoseconds : Math.floor(packet.nanoseconds / 1000);
-  const ticks = BigInt(packet.seconds) * ticksPerSecond + BigInt(fraction);
-  enhanced.write(bytes, 0, {
-    type: ENHANCED_PACKET,
-    length,
-    interfaceId,
-    timeHigh: Number((ticks >> 32n) & 0xffffffffn),
-    timeLow: Number(ticks & 0xffffffffn),
-    capturedLength: source.length,
-    originalLength: packet.originalLength,
-  });
+  // seconds * ticksPerSecond + fraction in two 32-bit halves; the product alone would not fit a double.
+  const low = (packet.seconds % 65536) * ticksPerSecond + fraction;
+  const high = Math.floor(packet.seconds / 65536) * ticksPerSecond + Math.floor(low / 65536);
+  const { set } = enhanced;
+  set.type(bytes, 0, ENHANCED_PACKET);
+  set.length(bytes, 0, length);
+  set.interfaceId(bytes, 0, interfaceId);
+  set.timeHigh(bytes, 0, Math.floor(high / 65536));
+  set.timeLow(bytes, 0, (high % 65536) * 65536 + (low % 65536));
+  set.capturedLength(bytes, 0, source.length);
+  set.originalLength(bytes, 0, packet.originalLength);
   bytes.set(source, enhanced.size);
   trailer.set.length(bytes, length - trailer.size, length);
   return bytes;

@@ -317,7 +317,8 @@ export function bytes(length: number): FieldType<Uint8Array> {
       target.set(fitting, at + offset);
       target.fill(0, at + offset + fitting.length, at + offset + length);
     },
-    own: (value) => value.slice(),
+    // Not slice(): that of a Node Buffer shares its memory.
+    own: (value) => new Uint8Array(value),
     random: (next) => Uint8Array.from({ length }, () => next() & 0xff),
   };
 }

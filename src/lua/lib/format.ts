@@ -4,8 +4,8 @@
  */
 
 import * as int64 from "../int64.ts";
-import { LuaInt64, type LuaInteger, type LuaValue } from "../value.ts";
 import type { LuaState } from "../state.ts";
+import { LuaInt64, type LuaInteger, type LuaValue } from "../value.ts";
 import { argumentError, checkInteger, raise } from "./check.ts";
 
 /** Flags, width and precision together may not be longer than this. */
@@ -72,7 +72,13 @@ function specificationEnd(format: string, at: number): number {
   return at;
 }
 
-function convert(state: LuaState, letter: string, modifiers: string, value: LuaValue, argument: number): string {
+function convert(
+  state: LuaState,
+  letter: string,
+  modifiers: string,
+  value: LuaValue,
+  argument: number,
+): string {
   if (letter === "q") {
     if (modifiers !== "") raise("specifier '%q' cannot have modifiers");
     return literal(state, value, argument);
@@ -87,13 +93,19 @@ function convert(state: LuaState, letter: string, modifiers: string, value: LuaV
     if (specification.precision < 0 && text.length >= 100) return text;
     return pad(specification.precision < 0 ? text : text.slice(0, specification.precision), specification);
   }
+  if (letter === "c") {
+    const specification = parse(modifiers, letter, rule);
+    return pad(String.fromCharCode(int64.low(checkInteger(value, argument, "format")) & 0xff), specification);
+  }
   const integer = checkInteger(value, argument, "format");
-  const specification = modifiers === "" ? NO_MODIFIERS : parse(modifiers, letter, rule);
-  if (letter === "c") return pad(String.fromCharCode(int64.low(integer) & 0xff), specification);
-  return number(letter, integer, specification);
+  return number(letter, integer, modifiers === "" ? NO_MODIFIERS : parse(modifiers, letter, rule));
 }
 
-function parse(modifiers: string, letter: string, rule: { flags: string; precision: boolean }): Specification {
+function parse(
+  modifiers: string,
+  letter: string,
+  rule: { flags: string; precision: boolean },
+): Specification {
   const matched = /^([-+ #0]*)([0-9]{0,2})(?:\.([0-9]{0,2}))?$/.exec(modifiers);
   const flags = matched?.[1] ?? "";
   if (
@@ -123,7 +135,13 @@ function number(letter: string, value: LuaInteger, specification: Specification)
   let digits = magnitude(letter, value);
   if (precision === 0 && digits === "0") digits = "";
   digits = digits.padStart(precision, "0");
-  let sign = negative ? "-" : isSigned && flags.includes("+") ? "+" : isSigned && flags.includes(" ") ? " " : "";
+  let sign = negative
+    ? "-"
+    : isSigned && flags.includes("+")
+      ? "+"
+      : isSigned && flags.includes(" ")
+        ? " "
+        : "";
   if (flags.includes("#")) {
     if (letter === "o" && !digits.startsWith("0")) digits = `0${digits}`;
     else if (letter !== "o" && !(value === 0)) sign = `0${letter}`;
@@ -171,10 +189,13 @@ function literal(state: LuaState, value: LuaValue, argument: number): string {
 }
 
 function quote(text: string): string {
-  const body = text.replace(/["\\\n]|[\x00-\x1f\x7f](?=([0-9]?))/g, (c: string, digit: string | undefined) => {
-    if (c === '"' || c === "\\" || c === "\n") return `\\${c}`;
-    const code = String(c.charCodeAt(0));
-    return `\\${digit === undefined || digit === "" ? code : code.padStart(3, "0")}`;
-  });
+  const body = text.replace(
+    /["\\\n]|[\x00-\x1f\x7f](?=([0-9]?))/g,
+    (c: string, digit: string | undefined) => {
+      if (c === '"' || c === "\\" || c === "\n") return `\\${c}`;
+      const code = String(c.charCodeAt(0));
+      return `\\${digit === undefined || digit === "" ? code : code.padStart(3, "0")}`;
+    },
+  );
   return `"${body}"`;
 }

@@ -142,13 +142,14 @@ class FormatReader {
   }
 }
 
-/** The `size` bytes of `value`, sign-extended when there are more than eight. */
-function integerBytes(value: LuaInteger, size: number, littleEndian: boolean): string {
+/** The `size` bytes of `value`; bytes beyond eight continue the sign of a signed one. */
+function integerBytes(value: LuaInteger, size: number, littleEndian: boolean, signed: boolean): string {
   const lo = int64.low(value);
   const hi = int64.high(value);
+  const beyond = signed ? hi >> 31 : 0;
   let text = "";
   for (let i = 0; i < size; i++) {
-    const half = i < 4 ? lo >> (i * 8) : i < 8 ? hi >> ((i - 4) * 8) : hi >> 31;
+    const half = i < 4 ? lo >> (i * 8) : i < 8 ? hi >> ((i - 4) * 8) : beyond;
     const byte = String.fromCharCode(half & 0xff);
     text = littleEndian ? text + byte : byte + text;
   }
@@ -156,7 +157,13 @@ function integerBytes(value: LuaInteger, size: number, littleEndian: boolean): s
 }
 
 /** Reads `size` bytes at `at`; raises when they do not fit 64 bits. */
-function readInteger(text: string, at: number, size: number, littleEndian: boolean, signed: boolean): LuaInteger {
+function readInteger(
+  text: string,
+  at: number,
+  size: number,
+  littleEndian: boolean,
+  signed: boolean,
+): LuaInteger {
   let lo = 0;
   let hi = 0;
   const used = Math.min(size, 8);
@@ -187,9 +194,11 @@ function readInteger(text: string, at: number, size: number, littleEndian: boole
 
 function checkRange(value: LuaInteger, step: Step, argument: number): void {
   if (step.size >= 8) return;
-  const limit = 2 ** (step.size * 8 - (step.kind === "signed" ? 1 : 0));
+  const limit = int64.shl(1, step.size * 8 - (step.kind === "signed" ? 1 : 0));
   if (step.kind === "signed") {
-    if (int64.lt(value, -limit) || !int64.lt(value, limit)) argumentError(argument, "pack", "integer overflow");
+    if (int64.lt(value, int64.unm(limit)) || !int64.lt(value, limit)) {
+      argumentError(argument, "pack", "integer overflow");
+    }
   } else if (int64.lt(value, 0) || !int64.lt(value, limit)) {
     argumentError(argument, "pack", "unsigned overflow");
   }
@@ -210,7 +219,7 @@ export function pack(state: LuaState, args: readonly LuaValue[]): string {
         const value = checkInteger(args[argument++], argument, "pack");
         checkRange(value, step, argument);
         state.charge(step.size);
-        out += integerBytes(value, step.size, reader.littleEndian);
+        out += integerBytes(value, step.size, reader.littleEndian, step.kind === "signed");
         break;
       }
       case "chars": {
@@ -226,7 +235,7 @@ export function pack(state: LuaState, args: readonly LuaValue[]): string {
           argumentError(argument, "pack", "string length does not fit in given size");
         }
         state.charge(step.size + text.length);
-        out += integerBytes(text.length, step.size, reader.littleEndian) + text;
+        out += integerBytes(text.length, step.size, reader.littleEndian, false) + text;
         break;
       }
       case "zeroed": {

@@ -1,0 +1,35 @@
+import { expect, test } from "vitest";
+import { checkScript } from "./check-script.ts";
+
+const check = (source: string, lacking = {}) =>
+  checkScript({ path: "test.lua", source }, lacking).map(({ code, severity, message, position }) =>
+    [`${position?.line}:${position?.column}`, severity, code, message].join(" "),
+  );
+
+test.each([
+  ["return 1", []],
+  ['require("netfilter") require("linux.nf") require "data"', []],
+  ["local name = 'x' require(name)", []],
+  ["local require = print require('conntrack')", []],
+  ['require("conntrack")', ["1:1 error module-missing module 'conntrack' is not available"]],
+  [
+    "local t = {\n  f = function() if x then return { require('mylib') } end end }",
+    ["2:1 warning module-file module 'mylib' is not built in: a Lua file must provide it"],
+  ],
+])("%s", (source, problems) => {
+  const withoutColumn = (line: string) => line.replace(/^(\d+):\d+/, "$1");
+  expect(check(source).map(withoutColumn)).toEqual(problems.map(withoutColumn));
+});
+
+test("a syntax error has its line", () => {
+  expect(check("local x\nx = = 1")).toEqual([
+    expect.stringMatching(/^2:1 error syntax test\.lua:2: unexpected symbol/),
+  ]);
+});
+
+test("methods that a backend lacks", () => {
+  const source = "local function hook(skb)\n  skb:forward()\n  return skb.forward, forward()\nend";
+  expect(check(source, { forward: "not here" })).toEqual([
+    expect.stringMatching(/^2:\d+ error method-missing 'forward': not here$/),
+  ]);
+});

@@ -1,0 +1,34 @@
+/** How variables and failing values are called: in generated JavaScript, and in error messages. */
+
+import type { Expression, FunctionBody, Variable } from "./ast.ts";
+
+/** The JavaScript name of a local; unique within the chunk. */
+export function jsName(variable: Variable): string {
+  return `${variable.name.replace(/[^A-Za-z0-9_]/g, "_")}_${variable.id}`;
+}
+
+/** A captured variable that is assigned lives in a cell `{v}`; every other one is copied into the closures. */
+export function needsCell(variable: Variable): boolean {
+  return variable.captured && variable.assigned;
+}
+
+/** A `local function` that is never assigned can name itself. */
+export function isItself(variable: Variable, user: FunctionBody): boolean {
+  return variable.holds === user && !variable.assigned;
+}
+
+/** What an error message calls the value of an expression, such as `local 'x'`. */
+export function describe(expression: Expression, user: FunctionBody): string | undefined {
+  switch (expression.kind) {
+    case "local":
+      return `${expression.variable.owner === user ? "local" : "upvalue"} '${expression.variable.name}'`;
+    case "global":
+      return `global '${expression.name}'`;
+    case "index":
+      return expression.key.kind === "string" ? `field '${expression.key.value}'` : undefined;
+    case "call":
+      return expression.method === undefined ? undefined : `method '${expression.method}'`;
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,310 @@
+/** The basic functions. */
+
+import { setCoroutineTwin } from "../coroutine.ts";
+import { LuaError, ScriptAbort } from "../error.ts";
+import * as int64 from "../int64.ts";
+import { isTrue, toInteger } from "../machine.ts";
+import { where } from "../position.ts";
+import { type LuaState, withPosition } from "../state.ts";
+import { LuaTable } from "../table.ts";
+import { firstResult, type LuaFunction, LuaInt64, type LuaResult, type LuaValue, resultList } from "../value.ts";
+import { argumentError, checkFunction, checkInteger, checkString, checkTable, raise, typeName } from "./check.ts";
+
+/** What `pcall` may catch, as its results; limits go on. */
+function caught(error: unknown): LuaError {
+  if (error instanceof ScriptAbort) throw error;
+  return error instanceof LuaError ? error : withPosition(error);
+}
+
+export function openBase(state: LuaState): void {
+  const { globals, machine, options } = state;
+
+  const needValue = (args: LuaValue[], name: string, n = 1): void => {
+    if (args.length < n) argumentError(n, name, "value expected");
+  };
+
+  const next: LuaFunction = (table, key) => {
+    const t = checkTable(table, 1, "next");
+    let entry: LuaValue[] | undefined;
+    try {
+      entry = t.next(key);
+    } catch (error) {
+      if (error instanceof RangeError) return raise("invalid key to 'next'");
+      throw error;
+    }
+    return entry;
+  };
+
+  const ipairsStep: LuaFunction = (table, index) => {
+    const i = int64.add(toInteger(index) ?? 0, 1);
+    const value = machine.index(table, i);
+    return value === undefined ? undefined : [i, value];
+  };
+
+  const pcall: LuaFunction = (...args) => {
+    needValue(args, "pcall");
+    const { currentCoroutine } = state;
+    try {
+      return [true, ...resultList(machine.call(args[0], args.slice(1)))];
+    } catch (error) {
+      state.currentCoroutine = currentCoroutine;
+      return [false, errorValue(caught(error))];
+    }
+  };
+
+  const xpcall: LuaFunction = (...args) => {
+    const handler = checkFunction(args[1], 2, "xpcall");
+    const { currentCoroutine } = state;
+    try {
+      return [true, ...resultList(machine.call(args[0], args.slice(2)))];
+    } catch (error) {
+      state.currentCoroutine = currentCoroutine;
+      return [false, ...resultList(handler(errorValue(caught(error))))];
+    }
+  };
+
+  setCoroutineTwin(pcall, function* (...args) {
+    needValue(args, "pcall");
+    const { currentCoroutine } = state;
+    try {
+      return [true, ...resultList(yield* machine.co(args[0], args.slice(1)))];
+    } catch (error) {
+      state.currentCoroutine = currentCoroutine;
+      return [false, errorValue(caught(error))];
+    }
+  });
+  setCoroutineTwin(xpcall, function* (...args) {
+    const handler = checkFunction(args[1], 2, "xpcall");
+    const { currentCoroutine } = state;
+    try {
+      return [true, ...resultList(yield* machine.co(args[0], args.slice(2)))];
+    } catch (error) {
+      state.currentCoroutine = currentCoroutine;
+      return [false, ...resultList(handler(errorValue(caught(error))))];
+    }
+  });
+
+  const loadChunk = (source: string, chunkName: string, mode: LuaValue, env: LuaValue, hasEnv: boolean): LuaResult => {
+    if (source.startsWith("\x1b")) {
+      return [undefined, `attempt to load a binary chunk (mode is '${mode === undefined ? "bt" : String(mode)}')`];
+    }
+    if (typeof mode === "string" && !mode.includes("t")) {
+      return [undefined, `attempt to load a text chunk (mode is '${mode}')`];
+    }
+    try {
+      machine.charge(source.length * 16);
+      return hasEnv ? state.load(source, chunkName, env ?? NIL_ENVIRONMENT) : state.load(source, chunkName);
+    } catch (error) {
+      return [undefined, caught(error).value];
+    }
+  };
+  // `load(s, n, m, nil)` really means no environment.
+  const NIL_ENVIRONMENT = false;
+
+  const readFile = (path: string): string | undefined => options.readFile?.(path);
+
+  const functions: Record<string, LuaFunction> = {
+    assert: (...args) => {
+      needValue(args, "assert");
+      if (isTrue(args[0])) return args;
+      if (args.length > 1) throw new LuaError(args[1]);
+      return raise("assertion failed!");
+    },
+    collectgarbage: (option, argument, value) => collectGarbage(state, option, argument, value),
+    dofile: (path) => {
+      const name = checkString(path, 1, "dofile");
+      const source = readFile(name);
+      if (source === undefined) throw new LuaError(`cannot open ${name}`);
+      return state.load(source, `@${name}`)();
+    },
+    error: (value, level) => {
+      const depth = level === undefined ? 1 : int64.toNumber(checkInteger(level, 2, "error"));
+      if (typeof value === "string" && depth > 0) throw new LuaError(where(depth) + value);
+      throw new LuaError(value);
+    },
+    getmetatable: (...args) => {
+      needValue(args, "getmetatable");
+      const metatable = machine.metatableOf(args[0]);
+      if (metatable === undefined) return undefined;
+      return metatable.get("__metatable") ?? metatable;
+    },
+    ipairs: (...args) => {
+      if (args.length === 0) argumentError(1, "ipairs", "table expected, got no value");
+      return [ipairsStep, args[0], 0];
+    },
+    load: (...args) => {
+      const [chunk, name, mode, env] = args;
+      let source = "";
+      if (typeof chunk === "string") source = chunk;
+      else {
+        const reader = checkFunction(chunk, 1, "load");
+        for (;;) {
+          const piece = firstResult(reader());
+          if (piece === undefined || piece === "") break;
+          if (typeof piece !== "string") return [undefined, "reader function must return a string"];
+          machine.charge(piece.length);
+          source += piece;
+        }
+      }
+      const chunkName = name === undefined ? (typeof chunk === "string" ? chunk : "=(load)") : checkString(name, 2, "load");
+      return loadChunk(source, chunkName, mode, env, args.length > 3);
+    },
+    loadfile: (...args) => {
+      const name = checkString(args[0], 1, "loadfile");
+      const source = readFile(name);
+      if (source === undefined) return [undefined, `cannot open ${name}`];
+      return loadChunk(source, `@${name}`, args[1], args[2], args.length > 2);
+    },
+    next,
+    pairs: (...args) => {
+      if (args.length === 0) argumentError(1, "pairs", "table expected, got no value");
+      const handler = machine.metatableOf(args[0])?.get("__pairs");
+      if (handler !== undefined) return resultList(machine.call(handler, [args[0]])).slice(0, 3);
+      return [next, args[0], undefined];
+    },
+    pcall,
+    print: (...args) => {
+      const text = args.map((value) => machine.tostring(value)).join("\t");
+      machine.charge(text.length);
+      options.print?.(text);
+      return [];
+    },
+    rawequal: (...args) => {
+      needValue(args, "rawequal", 2);
+      const [a, b] = args;
+      return a === b || (a instanceof LuaInt64 && b instanceof LuaInt64 && int64.eq(a, b));
+    },
+    rawget: (table, key) => checkTable(table, 1, "rawget").get(key),
+    rawlen: (value) => {
+      if (value instanceof LuaTable) return value.length();
+      if (typeof value === "string") return value.length;
+      return argumentError(1, "rawlen", "table or string expected");
+    },
+    rawset: (table, key, value) => {
+      const t = checkTable(table, 1, "rawset");
+      if (key === undefined) raise("table index is nil");
+      t.set(key, value);
+      return t;
+    },
+    select: (...args) => {
+      if (args[0] === "#") return args.length - 1;
+      const n = int64.toNumber(checkInteger(args[0], 1, "select"));
+      if (n < 0) {
+        if (-n > args.length - 1) argumentError(1, "select", "index out of range");
+        return args.slice(args.length + n);
+      }
+      if (n === 0) argumentError(1, "select", "index out of range");
+      return args.slice(n);
+    },
+    setmetatable: (...args) => {
+      const table = checkTable(args[0], 1, "setmetatable");
+      const metatable = args[1];
+      if (args.length < 2 || !(metatable === undefined || metatable instanceof LuaTable)) {
+        argumentError(2, "setmetatable", "nil or table expected");
+      }
+      if (table.metatable?.get("__metatable") !== undefined) raise("cannot change a protected metatable");
+      table.metatable = metatable;
+      return table;
+    },
+    tonumber: (...args) => {
+      const [value, base] = args;
+      if (base === undefined) {
+        if (int64.isInteger(value)) return value;
+        if (typeof value === "string") return int64.parseInteger(value);
+        needValue(args, "tonumber");
+        return undefined;
+      }
+      const radix = int64.toNumber(checkInteger(base, 2, "tonumber"));
+      if (typeof value !== "string") argumentError(1, "tonumber", `string expected, got ${typeName(value)}`);
+      if (radix < 2 || radix > 36) argumentError(2, "tonumber", "base out of range");
+      return parseInBase(value, radix);
+    },
+    tostring: (...args) => {
+      needValue(args, "tostring");
+      return machine.tostring(args[0]);
+    },
+    type: (...args) => {
+      needValue(args, "type");
+      return typeName(args[0]);
+    },
+    warn: (...args) => {
+      needValue(args, "warn");
+      const text = args.map((value, i) => checkString(value, i + 1, "warn")).join("");
+      // Control messages (`@on`, `@off`) are for the host's switch, which is always on.
+      if (!(args.length === 1 && text.startsWith("@"))) options.warn?.(text);
+      return [];
+    },
+    xpcall,
+  };
+  for (const [name, f] of Object.entries(functions)) globals.set(name, f);
+  globals.set("_G", globals);
+  globals.set("_VERSION", "Lua 5.5-kernel");
+  globals.set("_LUNATIK_VERSION", "Lunatik 4.4");
+  state.loaded.set("_G", globals);
+  const { dofile } = functions;
+  setCoroutineTwin(dofile!, function* (path) {
+    const name = checkString(path, 1, "dofile");
+    const source = readFile(name);
+    if (source === undefined) throw new LuaError(`cannot open ${name}`);
+    return yield* machine.co(state.load(source, `@${name}`), []);
+  });
+}
+
+/** An error raised with nil arrives as text. */
+function errorValue(error: LuaError): LuaValue {
+  return error.value === undefined ? "<no error object>" : error.value;
+}
+
+function parseInBase(text: string, radix: number): LuaValue {
+  const match = /^[ \t\n\v\f\r]*(-?)([0-9a-z]+)[ \t\n\v\f\r]*$/i.exec(text);
+  if (!match) return undefined;
+  let value = 0n;
+  for (const letter of match[2]!.toLowerCase()) {
+    const digit = Number.parseInt(letter, 36);
+    if (digit >= radix) return undefined;
+    value = value * BigInt(radix) + BigInt(digit);
+  }
+  return int64.fromBigInt(match[1] === "-" ? -value : value);
+}
+
+/** Settings that `collectgarbage("param", …)` remembers; the collector is the engine's. */
+const PARAMETERS: Record<string, number> = {
+  minormul: 20, majorminor: 50, minormajor: 70, pause: 250, stepmul: 200, stepsize: 9600,
+};
+const collectors = new WeakMap<LuaState, { mode: string; parameters: Map<string, number> }>();
+
+function collectGarbage(state: LuaState, option: LuaValue, argument: LuaValue, value: LuaValue): LuaResult {
+  const name = option === undefined ? "collect" : checkString(option, 1, "collectgarbage");
+  let collector = collectors.get(state);
+  if (collector === undefined) {
+    collector = { mode: "incremental", parameters: new Map(Object.entries(PARAMETERS)) };
+    collectors.set(state, collector);
+  }
+  switch (name) {
+    case "collect":
+    case "stop":
+    case "restart":
+      return 0;
+    case "count":
+      return Math.floor(state.options.liveBytes?.() ?? state.machine.allocatedBytes);
+    case "step":
+      return true;
+    case "isrunning":
+      return true;
+    case "incremental":
+    case "generational": {
+      const { mode } = collector;
+      collector.mode = name;
+      return mode;
+    }
+    case "param": {
+      const parameter = checkString(argument, 2, "collectgarbage");
+      const old = collector.parameters.get(parameter);
+      if (old === undefined) return argumentError(2, "collectgarbage", `invalid option '${parameter}'`);
+      if (value !== undefined) collector.parameters.set(parameter, int64.toNumber(checkInteger(value, 3, "collectgarbage")));
+      return old;
+    }
+    default:
+      return argumentError(1, "collectgarbage", `invalid option '${name}'`);
+  }
+}

@@ -1,0 +1,130 @@
+/** The coroutine library. */
+
+import { LuaCoroutine, setCoroutineTwin } from "../coroutine.ts";
+import { LuaError, ScriptAbort } from "../error.ts";
+import { where } from "../position.ts";
+import { type LuaState, withPosition } from "../state.ts";
+import { type LuaFunction, type LuaValue, resultList } from "../value.ts";
+import { checkCoroutine, checkFunction, raise } from "./check.ts";
+import { register } from "./register.ts";
+
+/** Coroutines that may resume one another: each takes some of the engine's stack. */
+const MAX_NESTED = 190;
+
+export function openCoroutine(state: LuaState): void {
+  const { machine } = state;
+
+  /** Runs `coroutine` until it yields or ends; throws what it throws. */
+  const resume = (coroutine: LuaCoroutine, args: LuaValue[]): LuaValue[] => {
+    if (coroutine.status === "dead") throw new LuaError("cannot resume dead coroutine");
+    if (coroutine.status !== "suspended") throw new LuaError(`cannot resume non-suspended coroutine`);
+    const resumer = state.currentCoroutine;
+    let depth = 0;
+    for (let c = resumer; c !== undefined; c = c.resumer) depth++;
+    if (depth >= MAX_NESTED) throw new LuaError("C stack overflow");
+    coroutine.resumer = resumer;
+    if (resumer !== undefined) resumer.status = "normal";
+    coroutine.status = "running";
+    state.currentCoroutine = coroutine;
+    try {
+      let step: IteratorResult<LuaValue[], LuaValue[]>;
+      if (coroutine.generator === undefined) {
+        const results = machine.co(coroutine.body, args);
+        coroutine.generator = (function* () {
+          return resultList(yield* results);
+        })();
+        step = coroutine.generator.next([]);
+      } else step = coroutine.generator.next(args);
+      coroutine.status = step.done ? "dead" : "suspended";
+      return step.value;
+    } catch (error) {
+      coroutine.status = "dead";
+      throw error;
+    } finally {
+      state.currentCoroutine = resumer;
+      if (resumer !== undefined) resumer.status = "running";
+    }
+  };
+
+  const yieldPlain: LuaFunction = () =>
+    raise(
+      state.currentCoroutine === undefined
+        ? "attempt to yield from outside a coroutine"
+        : "attempt to yield across a C-call boundary",
+    );
+  setCoroutineTwin(yieldPlain, function* (...args) {
+    return yield args;
+  });
+
+  /** Ends a suspended coroutine, closing its variables; returns the error of a closing method. */
+  const close = (coroutine: LuaCoroutine): LuaError | undefined => {
+    coroutine.status = "dead";
+    try {
+      coroutine.generator?.return([]);
+      return undefined;
+    } catch (error) {
+      if (error instanceof ScriptAbort) throw error;
+      return error instanceof LuaError ? error : withPosition(error);
+    }
+  };
+
+  register(state, "coroutine", {
+    create: (body) => {
+      machine.charge(512);
+      return new LuaCoroutine(checkFunction(body, 1, "create"));
+    },
+    resume: (coroutine, ...args) => {
+      const c = checkCoroutine(coroutine, 1, "resume");
+      try {
+        return [true, ...resume(c, args)];
+      } catch (error) {
+        if (error instanceof ScriptAbort) throw error;
+        const luaError = error instanceof LuaError ? error : withPosition(error);
+        failures.set(c, luaError);
+        return [false, luaError.value === undefined ? "<no error object>" : luaError.value];
+      }
+    },
+    yield: yieldPlain,
+    wrap: (body) => {
+      machine.charge(512);
+      const coroutine = new LuaCoroutine(checkFunction(body, 1, "wrap"));
+      return (...args) => {
+        try {
+          return resume(coroutine, args);
+        } catch (error) {
+          // Text of a refused resume gets the position of whoever called.
+          if (error instanceof LuaError && typeof error.value === "string" && error.value.startsWith("cannot resume")) {
+            throw new LuaError(where() + error.value);
+          }
+          throw error;
+        }
+      };
+    },
+    status: (coroutine) => checkCoroutine(coroutine, 1, "status").status,
+    running: () => [state.currentCoroutine ?? mainCoroutine(state), state.currentCoroutine === undefined],
+    isyieldable: () => state.currentCoroutine !== undefined,
+    close: (coroutine) => {
+      const c = checkCoroutine(coroutine, 1, "close");
+      if (c.status !== "suspended" && c.status !== "dead") return raise(`cannot close a ${c.status} coroutine`);
+      const failed = failures.get(c);
+      failures.delete(c);
+      const error = c.status === "dead" ? failed : close(c);
+      return error === undefined ? true : [false, error.value];
+    },
+  });
+}
+
+/** How coroutines ended that ended badly, for `coroutine.close`. */
+const failures = new WeakMap<LuaCoroutine, LuaError>();
+const mains = new WeakMap<LuaState, LuaCoroutine>();
+
+/** The object that stands for the main coroutine. */
+export function mainCoroutine(state: LuaState): LuaCoroutine {
+  let main = mains.get(state);
+  if (main === undefined) {
+    main = new LuaCoroutine(() => []);
+    main.status = "running";
+    mains.set(state, main);
+  }
+  return main;
+}

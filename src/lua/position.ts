@@ -1,0 +1,88 @@
+/**
+ * Where in the script something happened. Compiled code pays nothing for it: each operation that can fail starts a
+ * line of generated JavaScript, a table made at compile time maps such lines to Lua, and the JavaScript stack of an
+ * error names them.
+ */
+
+/** What one line of generated code stands for. */
+export interface Site {
+  readonly line: number;
+  /** How the failing value is called in messages, such as `local 'x'`; for arithmetic, one for each operand. */
+  readonly names: readonly (string | undefined)[];
+}
+
+/** One compiled chunk (plain code, or the coroutine version of a function). */
+export interface SourceMap {
+  /** As messages show it: `file.lua`, `[string "…"]`. */
+  readonly chunk: string;
+  /** By line of generated code. */
+  readonly sites: readonly (Site | undefined)[];
+}
+
+export interface Position {
+  readonly chunk: string;
+  readonly site: Site;
+}
+
+const PREFIX = "moonhook-lua-";
+const FRAME = new RegExp(`${PREFIX}(\\d+):(\\d+):\\d+`);
+/** Scripts that call `load` for ever must not fill memory with tables: the oldest lose their positions. */
+const MAX_MAPS = 20_000;
+
+const maps = new Map<number, SourceMap>();
+let nextId = 1;
+
+/** The name under which the engine knows generated code, and its id. */
+export function reserveSourceName(): { id: number; name: string } {
+  const id = nextId++;
+  return { id, name: `${PREFIX}${id}` };
+}
+
+export function registerSourceMap(id: number, map: SourceMap): void {
+  maps.set(id, map);
+  if (maps.size > MAX_MAPS) maps.delete(maps.keys().next().value!);
+}
+
+/** The Lua frames of a JavaScript stack trace, innermost first. */
+export function positionsOfStack(stack: string): Position[] {
+  const positions: Position[] = [];
+  for (const line of stack.split("\n")) {
+    const match = FRAME.exec(line);
+    if (!match) continue;
+    const map = maps.get(Number(match[1]));
+    const site = map?.sites[Number(match[2])];
+    if (map && site) positions.push({ chunk: map.chunk, site });
+  }
+  return positions;
+}
+
+/** The Lua frames below the caller, innermost first, at most about `limit` JavaScript frames deep. */
+export function currentPositions(limit = 30): Position[] {
+  const saved = Error.stackTraceLimit;
+  Error.stackTraceLimit = limit;
+  const stack = new Error().stack ?? "";
+  Error.stackTraceLimit = saved;
+  return positionsOfStack(stack);
+}
+
+/** `chunk:line: ` of the Lua frame at `level` (1 is the innermost), empty when there is none. */
+export function where(level = 1): string {
+  const position = currentPositions(level <= 1 ? 30 : 30 * level)[level - 1];
+  return position === undefined ? "" : `${position.chunk}:${position.site.line}: `;
+}
+
+const MAX_CHUNK_CHARACTERS = 59;
+
+/** How a chunk name appears in messages (`@file`, `=name`, or source text), long ones abbreviated. */
+export function displayName(chunkName: string): string {
+  if (chunkName.startsWith("=")) return chunkName.slice(1, 1 + MAX_CHUNK_CHARACTERS);
+  if (chunkName.startsWith("@")) {
+    const path = chunkName.slice(1);
+    return path.length <= MAX_CHUNK_CHARACTERS ? path : `...${path.slice(path.length - MAX_CHUNK_CHARACTERS + 3)}`;
+  }
+  const end = chunkName.indexOf("\n");
+  const firstLine = end < 0 ? chunkName : chunkName.slice(0, end);
+  const room = MAX_CHUNK_CHARACTERS - '[string "..."]'.length;
+  const cut = end >= 0 || firstLine.length > room;
+  return `[string "${cut ? `${firstLine.slice(0, room)}...` : firstLine}"]`;
+}

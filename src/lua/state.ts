@@ -1,0 +1,222 @@
+/**
+ * One Lua state: globals, libraries, limits. A host loads source, runs it, and calls back into functions; each run
+ * and each callback has its own instruction budget.
+ */
+
+import { compileChunk, compileCoroutine } from "./compile.ts";
+import type { LuaCoroutine } from "./coroutine.ts";
+import { LuaError, ScriptAbort } from "./error.ts";
+import type { IoHost } from "./lib/io.ts";
+import { openLibraries } from "./lib/index.ts";
+import { type LinkedChunk, Machine, toLuaError } from "./machine.ts";
+import { parse } from "./parser.ts";
+import { displayName, positionsOfStack, registerSourceMap, reserveSourceName } from "./position.ts";
+import { LuaTable } from "./table.ts";
+import { type LuaFunction, type LuaResult, type LuaValue, resultList, settle } from "./value.ts";
+
+export interface LuaStateOptions {
+  /** Loop rounds and calls that one callback may use; default 1,000,000. */
+  readonly budget?: number;
+  /** The same for `run`; default 100,000,000. */
+  readonly loadBudget?: number;
+  /** Default 128 MiB. */
+  readonly memoryLimitBytes?: number;
+  /** Bytes alive on the heap now; may collect garbage first. Without it, what one callback allocates is bounded. */
+  readonly liveBytes?: () => number | undefined;
+  /** Receives what `print` prints, without the end of line. */
+  readonly print?: (line: string) => void;
+  readonly warn?: (text: string) => void;
+  /** The bytes of a file for `require`, `loadfile` and `dofile`; undefined when it cannot be read. */
+  readonly readFile?: (path: string) => string | undefined;
+  /** Files for the `io` library; without it there is none. */
+  readonly io?: IoHost;
+}
+
+const DEFAULT_BUDGET = 1_000_000;
+const DEFAULT_LOAD_BUDGET = 100_000_000;
+const DEFAULT_MEMORY_BYTES = 128 * 1024 * 1024;
+
+/** What `debug.getinfo` knows of a function. */
+export interface FunctionInfo {
+  readonly chunkName: string;
+  readonly line: number;
+  readonly endLine: number;
+  readonly parameters: number;
+  readonly isVararg: boolean;
+}
+
+export class LuaState {
+  readonly globals = new LuaTable();
+  /** `package.loaded` */
+  readonly loaded = new LuaTable();
+  /** `package.preload` */
+  readonly preload = new LuaTable();
+  readonly options: LuaStateOptions;
+  readonly machine: Machine;
+  /** The coroutine that runs now; undefined in the main one. */
+  currentCoroutine: LuaCoroutine | undefined = undefined;
+  readonly #budget: number;
+  #depth = 0;
+
+  constructor(options: LuaStateOptions = {}) {
+    this.options = options;
+    this.#budget = options.budget ?? DEFAULT_BUDGET;
+    this.machine = new Machine({
+      memoryLimitBytes: options.memoryLimitBytes ?? DEFAULT_MEMORY_BYTES,
+      liveBytes: options.liveBytes,
+    });
+    this.machine.begin(DEFAULT_LOAD_BUDGET);
+    openLibraries(this);
+  }
+
+  get stringMetatable(): LuaTable | undefined {
+    return this.machine.stringMetatable;
+  }
+
+  set stringMetatable(metatable: LuaTable | undefined) {
+    this.machine.stringMetatable = metatable;
+  }
+
+  /**
+   * Compiles a chunk. `chunkName` is `@path`, `=name`, or the source itself. Throws `LuaError` with the message of a
+   * syntax error. `env` replaces the globals.
+   */
+  load(source: string, chunkName: string, env: LuaValue = this.globals): LuaFunction {
+    let generated: ReturnType<typeof compileChunk>;
+    let tree: ReturnType<typeof parse>;
+    try {
+      tree = parse(source, chunkName);
+      generated = compileChunk(tree);
+    } catch (error) {
+      if (error instanceof RangeError) throw new LuaError(`${displayName(chunkName)}: chunk has too many syntax levels`);
+      throw error;
+    }
+    const chunk = displayName(chunkName);
+    const { id, name } = reserveSourceName();
+    const machine = this.machine;
+    let factories: ((...captured: unknown[]) => LuaFunction)[];
+    const versions: ReturnType<LinkedChunk["coroutineFactory"]>[] = [];
+    const linked: LinkedChunk = {
+      coroutineFactory: (functionId) => {
+        versions[functionId] ??= ((): ReturnType<LinkedChunk["coroutineFactory"]> => {
+          const version = compileCoroutine(tree.functions[functionId]!);
+          const source = reserveSourceName();
+          registerSourceMap(source.id, { chunk, sites: shifted(version.sites) });
+          return new Function("$", "make", `${version.code}\n//# sourceURL=${source.name}`)(machine, factories);
+        })();
+        return versions[functionId];
+      },
+    };
+    registerSourceMap(id, { chunk, sites: shifted(generated.sites) });
+    factories = new Function("$", "chunk", `${generated.code}\n//# sourceURL=${name}`)(machine, linked);
+    const main = factories[0]!(tree.env.assigned ? { v: env } : env);
+    this.#info.set(main, {
+      chunkName,
+      line: 0,
+      endLine: tree.main.endLine,
+      parameters: 0,
+      isVararg: true,
+    });
+    return main;
+  }
+
+  readonly #info = new WeakMap<LuaFunction, FunctionInfo>();
+
+  /** What is known of where a function comes from; only main chunks are. */
+  functionInfo(f: LuaFunction): FunctionInfo | undefined {
+    return this.#info.get(f);
+  }
+
+  /** Runs a main chunk, with the larger budget. Throws `LuaError` or `ScriptAbort`. */
+  run(f: LuaFunction, ...args: LuaValue[]): LuaValue[] {
+    return resultList(this.#protected(f, args, this.options.loadBudget ?? DEFAULT_LOAD_BUDGET));
+  }
+
+  /**
+   * Calls a function. From the host this is a callback with a fresh budget; from a native function that Lua called
+   * it is part of the callback that is under way. Throws `LuaError` or `ScriptAbort`.
+   */
+  call(f: LuaFunction, ...args: LuaValue[]): LuaResult {
+    if (this.#depth > 0) return settle(f(...args));
+    return this.#protected(f, args, this.#budget);
+  }
+
+  #protected(f: LuaFunction, args: LuaValue[], budget: number): LuaResult {
+    if (this.#depth === 0) this.machine.begin(budget);
+    this.#depth++;
+    const { currentCoroutine } = this;
+    try {
+      return settle(f(...args));
+    } catch (error) {
+      if (error instanceof LuaError || error instanceof ScriptAbort) throw error;
+      throw withPosition(error);
+    } finally {
+      this.#depth--;
+      this.currentCoroutine = currentCoroutine;
+    }
+  }
+
+  isLuaError(error: unknown): boolean {
+    return error instanceof LuaError || error instanceof ScriptAbort;
+  }
+
+  /** Takes `n` rounds of the budget, for a native function that loops. */
+  spend(n: number): void {
+    this.machine.spend(n);
+  }
+
+  /** Announces an allocation; throws `ScriptAbort` when it is beyond the memory bound. */
+  charge(bytes: number): void {
+    this.machine.charge(bytes);
+  }
+
+  // The operations of the language, with metamethods, for native functions.
+
+  index(object: LuaValue, key: LuaValue): LuaValue {
+    return this.machine.index(object, key);
+  }
+
+  setIndex(object: LuaValue, key: LuaValue, value: LuaValue): void {
+    this.machine.setindex(object, key, value);
+  }
+
+  length(value: LuaValue): LuaValue {
+    return this.machine.len(value);
+  }
+
+  lessThan(a: LuaValue, b: LuaValue): boolean {
+    return this.machine.lt(a, b);
+  }
+
+  tostring(value: LuaValue): string {
+    return this.machine.tostring(value);
+  }
+
+  metatableOf(value: LuaValue): LuaTable | undefined {
+    return this.machine.metatableOf(value);
+  }
+}
+
+/** A function's text has two lines of the engine's own before the first of ours. */
+const ENGINE_LINES = 2;
+
+function shifted<T>(sites: T[]): T[] {
+  const result: T[] = [];
+  for (const [line, site] of sites.entries()) if (site !== undefined) result[line + ENGINE_LINES] = site;
+  return result;
+}
+
+/** A stack overflow or a refused allocation of the engine, as a Lua error with the place where it happened. */
+export function withPosition(error: unknown): LuaError {
+  const luaError = toLuaError(error);
+  if (luaError === error) return luaError;
+  const [position] = positionsOfStack(error instanceof Error ? (error.stack ?? "") : "");
+  return position === undefined
+    ? luaError
+    : new LuaError(`${position.chunk}:${position.site.line}: ${String(luaError.value)}`);
+}
+
+/** The source that the engine runs for a chunk: for people who want to see it. */
+export function toJavaScript(source: string, chunkName: string): string {
+  return compileChunk(parse(source, chunkName)).code;
+}

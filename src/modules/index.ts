@@ -1,0 +1,18 @@
+/** All native modules, in the order of the reference. */
+
+import { byteorder } from "./byteorder.ts";
+import { constantModules } from "./constants.ts";
+import { data } from "./data.ts";
+import type { ModuleDefinition } from "./define.ts";
+import { linux } from "./linux.ts";
+import { netfilter } from "./netfilter.ts";
+import { skb } from "./skb.ts";
+
+export const nativeModules: readonly ModuleDefinition[] = [
+  netfilter,
+  skb,
+  data,
+  byteorder,
+  linux,
+  ...constantModules,
+];

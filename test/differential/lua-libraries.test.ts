@@ -1,0 +1,342 @@
+/**
+ * The string libraries against PUC Lua 5.4: random patterns, formats and pack formats, the same call in both,
+ * results and error texts compared. One process of `lua5.4` judges a whole batch.
+ */
+
+import { spawnSync } from "node:child_process";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { LuaError } from "../../src/lua/error.ts";
+import * as int64 from "../../src/lua/int64.ts";
+import { openString } from "../../src/lua/lib/string.ts";
+import { openUtf8 } from "../../src/lua/lib/utf8.ts";
+import { LuaState } from "../../src/lua/state.ts";
+import type { LuaTable } from "../../src/lua/table.ts";
+import { type LuaFunction, type LuaInteger, type LuaValue, resultList } from "../../src/lua/value.ts";
+
+const numRuns = Number(process.env["MOONHOOK_FUZZ_RUNS"] ?? 2000);
+
+type Argument = string | LuaInteger | boolean | undefined;
+interface Call {
+  readonly name: string;
+  readonly args: readonly Argument[];
+}
+
+/** Prints each result of each call as a letter and hexadecimal or decimal text. */
+const JUDGE_PROLOGUE = `
+local function hex(s) return (s:gsub(".", function(c) return ("%02x"):format(c:byte()) end)) end
+local function show(ok, ...)
+  local out = {}
+  for i = 1, select("#", ...) do
+    local v = select(i, ...)
+    out[i] = type(v) == "string" and "s" .. hex(v) or tostring(v)
+  end
+  print(ok and "ok " .. table.concat(out, " ") or "error " .. tostring((...)):gsub("^stdin:%d+: ", ""):gsub("'%a+%d*%.(%a+)'", "'%1'"))
+end
+local function collect(s, p, init)
+  local all = {}
+  for a, b, c in string.gmatch(s, p, init) do
+    all[#all + 1] = tostring(a); all[#all + 1] = tostring(b); all[#all + 1] = tostring(c)
+    if #all > 300 then break end
+  end
+  return table.concat(all, ",")
+end
+`;
+
+const quote = (text: string): string =>
+  `"${[...text].map((c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`).join("")}"`;
+
+const luaLiteral = (value: Argument): string => {
+  if (typeof value === "string") return quote(value);
+  if (value === undefined || typeof value === "boolean") return value === undefined ? "nil" : String(value);
+  return `(0x${int64.toHex(value)})`;
+};
+
+function judge(calls: readonly Call[]): string[] {
+  const lines = calls.map(({ name, args }) => `show(pcall(${[name, ...args.map(luaLiteral)].join(",")}))`);
+  // A Lua function holds a limited number of constants, so each call is a chunk of its own.
+  const source =
+    JUDGE_PROLOGUE + lines.map((line) => `do local _ = (function() ${line} end)() end`).join("\n");
+  const run = spawnSync("lua5.4", ["-"], { input: source, encoding: "latin1", maxBuffer: 2 ** 28 });
+  expect(run.stderr).toBe("");
+  return run.stdout.trimEnd().split("\n");
+}
+
+const state = new LuaState();
+openString(state);
+openUtf8(state);
+
+function library(name: string): LuaFunction {
+  const [table, field] = name.split(".") as [string, string];
+  return (state.globals.get(table) as LuaTable).get(field) as LuaFunction;
+}
+
+/** What the judge's function of the same name does. */
+const collect: LuaFunction = (s, p, init) => {
+  const next = library("string.gmatch")(s, p, init) as LuaFunction;
+  const all: string[] = [];
+  for (;;) {
+    const values = resultList(next());
+    if (values[0] === undefined) break;
+    for (let i = 0; i < 3; i++) all.push(values[i] === undefined ? "nil" : String(values[i]));
+    if (all.length > 300) break;
+  }
+  return all.join(",");
+};
+
+const hex = (text: string): string =>
+  [...text].map((c) => c.charCodeAt(0).toString(16).padStart(2, "0")).join("");
+
+function show(value: LuaValue): string {
+  if (typeof value === "string") return `s${hex(value)}`;
+  if (int64.isInteger(value)) return int64.toDecimal(value);
+  return value === undefined ? "nil" : String(value);
+}
+
+function ours({ name, args }: Call): string {
+  try {
+    const results = resultList((name === "collect" ? collect : library(name))(...(args as LuaValue[])));
+    return `ok ${results.map(show).join(" ")}`;
+  } catch (error) {
+    if (!(error instanceof LuaError)) throw error;
+    return `error ${error.message}`;
+  }
+}
+
+/** `repeats` large enough brings the compiled form of a pattern to its turn. */
+function compare(calls: readonly Call[], repeats = 1): void {
+  // Lua 5.4's `pack` takes a value of its own on the stack for a missing argument.
+  const wanted = judge(calls).map((line) => line.replace(/('pack' \(\w+ expected, got) nil/, "$1 no value"));
+  expect(wanted.length).toBe(calls.length);
+  const differences: string[] = [];
+  calls.forEach((call, i) => {
+    const mine = ours(call);
+    for (let again = 1; again < repeats; again++) expect(ours(call)).toBe(mine);
+    if (mine.trimEnd() !== wanted[i]!.trimEnd()) {
+      differences.push(
+        `${call.name}(${call.args.map((a) => JSON.stringify(a)).join(", ")})\n  PUC  ${wanted[i]}\n  ours ${mine}`,
+      );
+    }
+  });
+  expect(differences.slice(0, 20).join("\n")).toBe("");
+}
+
+const sample = (calls: fc.Arbitrary<Call>, seed = 1): Call[] => fc.sample(calls, { numRuns, seed });
+
+// --- Patterns ---
+
+const subject = fc
+  .array(fc.constantFrom("a", "b", "ab", "c", "(", ")", "1", "2", " ", "\n", "%", ".", "-", "\0", "\xff"), {
+    maxLength: 14,
+  })
+  .map((parts) => parts.join(""));
+const set = fc
+  .array(fc.constantFrom("a", "b", "a-c", "%d", "%w", "%s", "^", "]", "-", "%]", "%-", "1-9", "."), {
+    maxLength: 4,
+  })
+  .map((parts) => `[${parts.join("")}]`);
+const single = fc.oneof(
+  fc.constantFrom(
+    "a",
+    "b",
+    "c",
+    ".",
+    "%a",
+    "%d",
+    "%s",
+    "%w",
+    "%p",
+    "%A",
+    "%W",
+    "%S",
+    "%x",
+    "%g",
+    "%%",
+    "%.",
+    "1",
+    " ",
+  ),
+  set,
+);
+const repeated = fc
+  .tuple(single, fc.constantFrom("", "", "", "*", "+", "-", "?"))
+  .map(([one, suffix]) => one + suffix);
+const item = fc.oneof(
+  { weight: 8, arbitrary: repeated },
+  { weight: 1, arbitrary: fc.constantFrom("%b()", "%bab", "%f[%w]", "%f[^a]", "%1", "%2", "()", "$", "^") },
+);
+const sequence = fc.array(item, { minLength: 1, maxLength: 4 }).map((items) => items.join(""));
+const group = fc.oneof(
+  { weight: 2, arbitrary: sequence },
+  { weight: 1, arbitrary: sequence.map((s) => `(${s})`) },
+);
+const pattern = fc
+  .tuple(
+    fc.constantFrom("", "", "", "^"),
+    fc.array(group, { minLength: 1, maxLength: 3 }),
+    fc.constantFrom("", "", "$"),
+  )
+  .map(([start, groups, end]) => start + groups.join("") + end);
+const brokenPattern = fc
+  .array(fc.constantFrom("a", "(", ")", "%", "[", "]", "*", "-", "^", "$", "%b", "%f", "%1", "%0", "."), {
+    maxLength: 6,
+  })
+  .map((parts) => parts.join(""));
+const anyPattern = fc.oneof({ weight: 4, arbitrary: pattern }, { weight: 1, arbitrary: brokenPattern });
+const init = fc.option(fc.integer({ min: -16, max: 16 }), { nil: undefined });
+const replacement = fc
+  .array(fc.constantFrom("x", "%0", "%1", "%2", "%%", "<", "%", "%a"), { maxLength: 3 })
+  .map((parts) => parts.join(""));
+
+describe("patterns", () => {
+  test.each(["string.find", "string.match", "collect"])("%s", (name) => {
+    compare(sample(fc.tuple(subject, anyPattern, init).map((args) => ({ name, args }))), 30);
+  });
+
+  test("string.gsub", () => {
+    const limit = fc.option(fc.integer({ min: -1, max: 3 }), { nil: undefined });
+    compare(
+      sample(
+        fc.tuple(subject, anyPattern, replacement, limit).map((args) => ({ name: "string.gsub", args })),
+      ),
+      30,
+    );
+  });
+});
+
+// --- Format and pack ---
+
+const integer: fc.Arbitrary<Argument> = fc.oneof(
+  fc.integer({ min: -300, max: 300 }),
+  fc.integer(),
+  fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(int64.fromBigInt),
+  fc.constantFrom<Argument>(0, -1, int64.MAX_INTEGER, int64.MIN_INTEGER),
+);
+const bytes = fc.oneof(
+  subject,
+  fc.array(fc.integer({ min: 0, max: 255 }), { maxLength: 12 }).map((codes) => String.fromCharCode(...codes)),
+);
+
+const FLOAT = /^\s*[-+]?(0[xX])?[0-9a-fA-F]*\.?[0-9a-fA-F]*([eEpP][-+]?[0-9]+)?\s*$/;
+
+/** A string that is a float's numeral is a number there and none here. */
+const withoutFloats = ({ args }: Call): boolean =>
+  !args.some((arg) => typeof arg === "string" && FLOAT.test(arg) && int64.parseInteger(arg) === undefined);
+
+test("string.format", () => {
+  const flags = fc
+    .array(fc.constantFrom("-", "0", " ", "+", "#"), { maxLength: 2 })
+    .map((all) => all.join(""));
+  const width = fc.constantFrom("", "", "5", "12", "30");
+  const precision = fc.constantFrom("", "", ".", ".0", ".3", ".10");
+  const directive = fc
+    .tuple(flags, width, precision, fc.constantFrom("d", "i", "u", "x", "X", "o", "c", "s", "q", "%", "y"))
+    .map(([f, w, p, letter]) => (letter === "%" || letter === "q" ? `%${letter}` : `%${f}${w}${p}${letter}`));
+  const call = fc
+    .tuple(
+      fc.array(fc.tuple(directive, fc.constantFrom("", "-", "a|")), { maxLength: 3 }),
+      fc.array(fc.oneof(integer, bytes), { maxLength: 3 }),
+    )
+    .map(([parts, args]) => ({ name: "string.format", args: [parts.flat().join(""), ...args] }));
+  compare(sample(call).filter(withoutFloats));
+});
+
+const packOption = fc.constantFrom(
+  "b",
+  "B",
+  "h",
+  "H",
+  "i",
+  "I",
+  "l",
+  "j",
+  "J",
+  "T",
+  "i3",
+  "I5",
+  "i7",
+  "i9",
+  "I16",
+  "s1",
+  "s2",
+  "s",
+  "z",
+  "x",
+  "Xi4",
+  "X",
+  "c0",
+  "c4",
+  "c",
+  "<",
+  ">",
+  "=",
+  "!",
+  "!4",
+  "!3",
+  " ",
+  "i17",
+  "q",
+);
+const packFormat = fc.array(packOption, { maxLength: 6 }).map((options) => options.join(""));
+
+test("string.pack, packsize", () => {
+  const pack = fc
+    .tuple(packFormat, fc.array(fc.oneof(integer, bytes), { maxLength: 6 }))
+    .map(([format, args]) => ({ name: "string.pack", args: [format, ...args] }));
+  compare(sample(pack).filter(withoutFloats));
+  compare(sample(packFormat.map((format) => ({ name: "string.packsize", args: [format] }))));
+});
+
+test("string.unpack", () => {
+  const data = fc.array(
+    fc.constantFrom("\0", "\x01", "\x7f", "\x80", "\xff", "a", "\0\0\0\0\0\0\0", "\xff\xff\xff\xff"),
+    { maxLength: 20 },
+  );
+  const call = fc.tuple(packFormat, data, init).map(([format, parts, at]) => ({
+    name: "string.unpack",
+    args: at === undefined ? [format, parts.join("")] : [format, parts.join(""), at],
+  }));
+  compare(sample(call));
+});
+
+describe("bytes and code points", () => {
+  test("string.sub, byte, rep, reverse, upper, lower", () => {
+    const two = fc.tuple(bytes, integer, integer);
+    const calls = fc.oneof(
+      two.map((args) => ({ name: "string.sub", args })),
+      two.map((args) => ({ name: "string.byte", args })),
+      fc.tuple(bytes, integer).map((args) => ({ name: "string.byte", args })),
+      fc.tuple(bytes, fc.integer({ min: -1, max: 5 }), bytes).map((args) => ({ name: "string.rep", args })),
+      bytes.chain((s) =>
+        fc.constantFrom("reverse", "upper", "lower", "len").map((f) => ({ name: `string.${f}`, args: [s] })),
+      ),
+    );
+    compare(sample(calls));
+  });
+
+  test("utf8.len, codepoint, char", () => {
+    const piece = fc.constantFrom(
+      "a",
+      "\xc3\xa9",
+      "\xe2\x82\xac",
+      "\xf0\x9f\x98\x80",
+      "\x80",
+      "\xff",
+      "\xed\xa0\x80",
+      "\xc0\x80",
+      "\xf4\x90\x80\x80",
+      "\xe2\x82",
+      "\xfd\xbf\xbf\xbf\xbf\xbf",
+    );
+    const text = fc.array(piece, { maxLength: 5 }).map((parts) => parts.join(""));
+    const at = fc.integer({ min: -8, max: 8 });
+    const calls = fc.oneof(
+      fc.tuple(text, at, at, fc.boolean()).map((args) => ({ name: "utf8.len", args })),
+      fc.tuple(text, at, at, fc.boolean()).map((args) => ({ name: "utf8.codepoint", args })),
+      fc
+        .array(fc.oneof(fc.integer({ min: -1, max: 0x120000 }), fc.integer({ min: 0 })), { maxLength: 4 })
+        .map((args) => ({ name: "utf8.char", args })),
+    );
+    compare(sample(calls));
+  });
+});
