@@ -237,7 +237,13 @@ describe("what is written", () => {
       await new Promise((resolve) => setTimeout(resolve, 1));
       writing--;
     };
-    await sim.start({ path: "test.lua", source: "" }, { packets: ethernetCapture(query, query, query), local: [CLIENT], write }, { log: () => {} }).then((running) => running.finished);
+    await sim
+      .start(
+        { path: "test.lua", source: "" },
+        { packets: ethernetCapture(query, query, query), local: [CLIENT], write },
+        { log: () => {} },
+      )
+      .then((running) => running.finished);
     expect(most).toBe(1);
     expect(writing).toBe(0);
   });
@@ -338,4 +344,24 @@ test("stop ends the run early, and is safe to repeat", async () => {
   await running.stop();
   await running.finished;
   expect(running.counters().packets).toBeGreaterThan(0);
+});
+
+test("stop does not wait for a source that is silent", async () => {
+  const silent = { [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => {}) }) };
+  const running = await sim.start({ path: "test.lua", source: "" }, { packets: silent }, { log: () => {} });
+  await running.stop();
+  await running.finished;
+});
+
+test("the source is closed at the end, and when stopped", async () => {
+  let closed = 0;
+  async function* source() {
+    try {
+      yield* ethernetCapture(query);
+    } finally {
+      closed++;
+    }
+  }
+  await run("", { packets: source() });
+  expect(closed).toBe(1);
 });

@@ -72,7 +72,9 @@ class SimulatedRun {
   readonly #reader = createCaptureReader();
   readonly #skb = new Skb();
   readonly #unknownLinkTypes = new Set<number>();
+  readonly #source: AsyncIterator<Uint8Array> | Iterator<Uint8Array>;
   #stopped = false;
+  #stopWaiting = () => {};
   #packets = 0;
   #accepted = 0;
   #dropped = 0;
@@ -84,7 +86,7 @@ class SimulatedRun {
 
   constructor(options: SimOptions, sink: EventSink) {
     const {
-      packets: _,
+      packets,
       write,
       writeFormat: _f,
       local = "auto",
@@ -94,6 +96,7 @@ class SimulatedRun {
       ...runtimeOptions
     } = options;
     this.#options = options;
+    this.#source = iteratorOf(packets);
     this.#sink = sink;
     this.#kernel = new SimulatedKernel({
       log: (level, text) => sink.log({ type: "log", level, text }),
@@ -122,6 +125,7 @@ class SimulatedRun {
 
   async stop(finished: Promise<void>): Promise<void> {
     this.#stopped = true;
+    this.#stopWaiting();
     await finished.catch(() => {});
   }
 
@@ -131,6 +135,8 @@ class SimulatedRun {
       await this.#pumpAll();
     } finally {
       this.#runtime.stop();
+      // Lets the source close its file; whether that works is not our business any more.
+      Promise.resolve(this.#source.return?.()).catch(() => {});
       if (this.#output) {
         this.#output.begin(this.#format(), this.#lastLinkType);
         await this.#output.flush();
@@ -139,10 +145,10 @@ class SimulatedRun {
   }
 
   async #pumpAll(): Promise<void> {
-    const find = (this.#options.local ?? "auto") === "auto" ? new HeldBack() : undefined;
-    let held = find;
-    for await (const chunk of this.#options.packets) {
-      if (this.#stopped) return;
+    let held = (this.#options.local ?? "auto") === "auto" ? new HeldBack() : undefined;
+    for (;;) {
+      const chunk = await this.#nextChunk();
+      if (chunk === undefined) break;
       if (held === undefined) {
         await this.#feed(chunk);
       } else if (held.add(chunk)) {
@@ -154,6 +160,18 @@ class SimulatedRun {
     if (this.#stopped) return;
     if (held) for (const early of this.#settleLocal(held)) await this.#feed(early);
     this.#reader.end();
+  }
+
+  /** Undefined at the end of the capture, or as soon as the run is stopped: a source may keep us waiting for ever. */
+  #nextChunk(): Promise<Uint8Array | undefined> {
+    return new Promise((resolve, reject) => {
+      if (this.#stopped) return resolve(undefined);
+      this.#stopWaiting = () => resolve(undefined);
+      Promise.resolve(this.#source.next()).then(
+        ({ done, value }) => resolve(done ? undefined : value),
+        reject,
+      );
+    });
   }
 
   #settleLocal(held: HeldBack): Uint8Array[] {
@@ -245,6 +263,10 @@ class SimulatedRun {
   #format(): CaptureFormat {
     return this.#options.writeFormat ?? this.#reader.format ?? "pcap";
   }
+}
+
+function iteratorOf(packets: SimOptions["packets"]): AsyncIterator<Uint8Array> | Iterator<Uint8Array> {
+  return Symbol.asyncIterator in packets ? packets[Symbol.asyncIterator]() : packets[Symbol.iterator]();
 }
 
 /** The beginning of the file, held back until the machine's address is known. */

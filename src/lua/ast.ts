@@ -8,10 +8,26 @@ export interface Span {
 }
 
 export type BinaryOperator =
-  | "+" | "-" | "*" | "/" | "//" | "%"
-  | "&" | "|" | "~" | "<<" | ">>"
-  | ".." | "==" | "~=" | "<" | "<=" | ">" | ">="
-  | "and" | "or";
+  | "+"
+  | "-"
+  | "*"
+  | "/"
+  | "//"
+  | "%"
+  | "&"
+  | "|"
+  | "~"
+  | "<<"
+  | ">>"
+  | ".."
+  | "=="
+  | "~="
+  | "<"
+  | "<="
+  | ">"
+  | ">="
+  | "and"
+  | "or";
 export type UnaryOperator = "-" | "~" | "not" | "#";
 
 /** A local variable, as scope.ts resolved it. */
@@ -58,7 +74,12 @@ export type Expression =
   | (Span & { readonly kind: "index"; readonly object: Expression; readonly key: Expression })
   | CallExpression
   | FunctionBody
-  | (Span & { readonly kind: "binary"; readonly op: BinaryOperator; readonly left: Expression; readonly right: Expression })
+  | (Span & {
+      readonly kind: "binary";
+      readonly op: BinaryOperator;
+      readonly left: Expression;
+      readonly right: Expression;
+    })
   | (Span & { readonly kind: "unary"; readonly op: UnaryOperator; readonly operand: Expression })
   | (Span & { readonly kind: "paren"; readonly inner: Expression })
   | (Span & { readonly kind: "table"; readonly items: readonly TableItem[] });
@@ -84,18 +105,46 @@ export interface Block {
 }
 
 export type Statement =
-  | (Span & { readonly kind: "local"; readonly variables: readonly Variable[]; readonly values: readonly Expression[] })
+  | (Span & {
+      readonly kind: "local";
+      readonly variables: readonly Variable[];
+      readonly values: readonly Expression[];
+    })
   | (Span & { readonly kind: "localfunction"; readonly variable: Variable; readonly body: FunctionBody })
-  | (Span & { readonly kind: "assign"; readonly targets: readonly Target[]; readonly values: readonly Expression[] })
+  | (Span & {
+      readonly kind: "assign";
+      readonly targets: readonly Target[];
+      readonly values: readonly Expression[];
+    })
   /** `global x, y = …`: assigns, and raises when a name already has a value. */
-  | (Span & { readonly kind: "globalinit"; readonly targets: readonly Target[]; readonly values: readonly Expression[] })
+  | (Span & {
+      readonly kind: "globalinit";
+      readonly targets: readonly Target[];
+      readonly values: readonly Expression[];
+    })
   | (Span & { readonly kind: "callstat"; readonly call: CallExpression })
   | (Span & { readonly kind: "do"; readonly body: Block })
   | (Span & { readonly kind: "while"; readonly condition: Expression; readonly body: Block })
   | (Span & { readonly kind: "repeat"; readonly body: Block; readonly condition: Expression })
-  | (Span & { readonly kind: "if"; readonly clauses: readonly { condition: Expression; body: Block }[]; readonly otherwise: Block | undefined })
-  | (Span & { readonly kind: "for"; readonly variable: Variable; readonly start: Expression; readonly limit: Expression; readonly step: Expression | undefined; readonly body: Block })
-  | (Span & { readonly kind: "forin"; readonly variables: readonly Variable[]; readonly values: readonly Expression[]; readonly body: Block })
+  | (Span & {
+      readonly kind: "if";
+      readonly clauses: readonly { condition: Expression; body: Block }[];
+      readonly otherwise: Block | undefined;
+    })
+  | (Span & {
+      readonly kind: "for";
+      readonly variable: Variable;
+      readonly start: Expression;
+      readonly limit: Expression;
+      readonly step: Expression | undefined;
+      readonly body: Block;
+    })
+  | (Span & {
+      readonly kind: "forin";
+      readonly variables: readonly Variable[];
+      readonly values: readonly Expression[];
+      readonly body: Block;
+    })
   | (Span & { readonly kind: "return"; readonly values: readonly Expression[] })
   | (Span & { readonly kind: "break" })
   | (Span & { readonly kind: "goto"; readonly label: string })

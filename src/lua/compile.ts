@@ -8,22 +8,77 @@
  * everything else is an operation out of line.
  */
 
-import type { Block, CallExpression, Chunk, Expression, FunctionBody, Span, Statement, Target, Variable } from "./ast.ts";
+import type {
+  Block,
+  CallExpression,
+  Chunk,
+  Expression,
+  FunctionBody,
+  Span,
+  Statement,
+  Target,
+  Variable,
+} from "./ast.ts";
 import { describe, isItself, jsName, needsCell } from "./emit-names.ts";
 import { usedLabels } from "./gotos.ts";
-import { LuaInt64, type LuaInteger } from "./value.ts";
 import type { Site } from "./position.ts";
+import { LuaInt64, type LuaInteger } from "./value.ts";
 
 const MAX = "9007199254740991";
 /** Operations of the machine that generated code names without `$.`. */
 export const OPERATIONS = [
-  "index", "setindex", "method", "callable", "first", "drop", "list", "tail", "none", "add", "sub", "mul", "idiv", "mod",
-  "band", "bor", "bxor", "shl", "shr", "unm", "bnot", "len", "concat", "eq", "lt", "le", "array", "record", "closure",
-  "forprep", "forin", "varargs", "closing", "closeAfter", "closeError", "checkGlobal", "box", "co", "TailCall",
+  "index",
+  "setindex",
+  "method",
+  "callable",
+  "first",
+  "drop",
+  "list",
+  "tail",
+  "none",
+  "add",
+  "sub",
+  "mul",
+  "idiv",
+  "mod",
+  "band",
+  "bor",
+  "bxor",
+  "shl",
+  "shr",
+  "unm",
+  "bnot",
+  "len",
+  "concat",
+  "eq",
+  "lt",
+  "le",
+  "array",
+  "record",
+  "closure",
+  "forprep",
+  "forin",
+  "varargs",
+  "closing",
+  "closeAfter",
+  "closeError",
+  "checkGlobal",
+  "box",
+  "co",
+  "TailCall",
 ] as const;
 const ARITHMETIC: Record<string, string> = {
-  "+": "add", "-": "sub", "*": "mul", "/": "idiv", "//": "idiv", "%": "mod",
-  "&": "band", "|": "bor", "~": "bxor", "<<": "shl", ">>": "shr",
+  "+": "add",
+  "-": "sub",
+  "*": "mul",
+  "/": "idiv",
+  "//": "idiv",
+  "%": "mod",
+  "&": "band",
+  "|": "bor",
+  "~": "bxor",
+  "<<": "shl",
+  ">>": "shr",
 };
 
 export interface GeneratedCode {
@@ -36,13 +91,19 @@ export interface GeneratedCode {
 export function compileChunk(chunk: Chunk): GeneratedCode {
   const marks: Site[] = [];
   const factories = chunk.functions.map((body) => new FunctionEmitter(body, marks, false).factory());
-  return finish(`${prologue()}${factories.join("\n")}\nreturn [${chunk.functions.map((f) => `make${f.id}`).join(",")}];`, marks);
+  return finish(
+    `${prologue()}${factories.join("\n")}\nreturn [${chunk.functions.map((f) => `make${f.id}`).join(",")}];`,
+    marks,
+  );
 }
 
 /** The coroutine version of one function; inner closures are made by the plain factories, `make` in scope. */
 export function compileCoroutine(body: FunctionBody): GeneratedCode {
   const marks: Site[] = [];
-  return finish(`${prologue()}${new FunctionEmitter(body, marks, true).factory()}\nreturn make${body.id};`, marks);
+  return finish(
+    `${prologue()}${new FunctionEmitter(body, marks, true).factory()}\nreturn make${body.id};`,
+    marks,
+  );
 }
 
 function prologue(): string {
@@ -102,7 +163,8 @@ class FunctionEmitter {
       : `if(--$.fuel<0){if($.entering)return $.enter(chunk,${f.id},[${captured.join(",")}],$lua);${this.#mark(f)}$.refill();}`;
     const last = f.body.statements.at(-1)?.kind === "return" ? "" : "return none;";
     const body = `${enter}${locals}${cells.join("")}${statements}${last}`;
-    if (this.#isCoroutine) return `function make${f.id}(${[...captured, "$lua"].join(",")}){return function*(${parameters.join(",")}){${body}}}`;
+    if (this.#isCoroutine)
+      return `function make${f.id}(${[...captured, "$lua"].join(",")}){return function*(${parameters.join(",")}){${body}}}`;
     return `function make${f.id}(${captured.join(",")}){return function $lua(${parameters.join(",")}){${body}}}`;
   }
 
@@ -162,7 +224,9 @@ class FunctionEmitter {
 
   #statements(statements: readonly Statement[]): string {
     // What follows a to-be-closed variable is a block of its own: its end closes the variable.
-    const closing = statements.findIndex((s) => s.kind === "local" && s.variables.some((v) => v.attribute === "close"));
+    const closing = statements.findIndex(
+      (s) => s.kind === "local" && s.variables.some((v) => v.attribute === "close"),
+    );
     const used = usedLabels(statements);
     const emit = (from: number, to: number): string => {
       let code = "";
@@ -192,16 +256,27 @@ class FunctionEmitter {
       this.#labels.pop();
       return before + after;
     }
-    return this.#switch(statements, used.filter((u) => closing < 0 || u.index < closing), closing);
+    return this.#switch(
+      statements,
+      used.filter((u) => closing < 0 || u.index < closing),
+      closing,
+    );
   }
 
   /** Several labels: segments as cases of a switch, a goto sets the case and goes round. */
-  #switch(statements: readonly Statement[], used: readonly { name: string; index: number }[], closing: number): string {
+  #switch(
+    statements: readonly Statement[],
+    used: readonly { name: string; index: number }[],
+    closing: number,
+  ): string {
     const loop = this.#freshLabel();
     const next = `pc${loop}`;
     this.#locals.push(next);
     for (const [i, { name, index }] of used.entries()) {
-      this.#labels.push({ name, jump: () => `{${this.#tick(statements[index]!)}${next}=${i + 1};continue ${loop};}` });
+      this.#labels.push({
+        name,
+        jump: () => `{${this.#tick(statements[index]!)}${next}=${i + 1};continue ${loop};}`,
+      });
     }
     let code = `${next}=0;${loop}:for(;;){switch(${next}){case 0:`;
     for (let i = 0; i < statements.length; i++) {
@@ -298,7 +373,14 @@ class FunctionEmitter {
 
   #repeat(s: Extract<Statement, { kind: "repeat" }>, label: string): string {
     // The condition is inside the scope of the body, so it stands where the body ends (behind a label too).
-    const until: Statement = { ...s, kind: "if", clauses: [{ condition: s.condition, body: { statements: [{ line: s.line, column: s.column, kind: "break" }] } }], otherwise: undefined };
+    const until: Statement = {
+      ...s,
+      kind: "if",
+      clauses: [
+        { condition: s.condition, body: { statements: [{ line: s.line, column: s.column, kind: "break" }] } },
+      ],
+      otherwise: undefined,
+    };
     const ends = s.body.statements.at(-1)?.kind === "return";
     const body = ends ? s.body.statements : [...s.body.statements, until];
     return `${label}:for(;;){${this.#statements(body)}${this.#tick(s)}}`;
@@ -332,7 +414,13 @@ class FunctionEmitter {
   }
 
   #forIn(s: Extract<Statement, { kind: "forin" }>): string {
-    const [f, state, control, close, results] = [this.#temp(), this.#temp(), this.#temp(), this.#temp(), this.#temp()];
+    const [f, state, control, close, results] = [
+      this.#temp(),
+      this.#temp(),
+      this.#temp(),
+      this.#temp(),
+      this.#temp(),
+    ];
     const setup = `${results}=${this.#multiple(s.values)};${f}=${results}[0];${state}=${results}[1];${control}=${results}[2];${close}=${results}[3];`;
     const names = s.variables;
     const body = (label: string): string => {
@@ -369,7 +457,10 @@ class FunctionEmitter {
   }
 
   /** Evaluates a list into `count` values, in order, before any of them is assigned. */
-  #evaluate(values: readonly Expression[], count: number): { code: string; temps: string[]; results: string[] } {
+  #evaluate(
+    values: readonly Expression[],
+    count: number,
+  ): { code: string; temps: string[]; results: string[] } {
     const temps: string[] = [];
     const results: string[] = [];
     let code = "";
@@ -412,7 +503,8 @@ class FunctionEmitter {
       const object = this.#temp();
       const key = this.#temp();
       temps.push(object, key);
-      const objectCode = target.kind === "global" ? this.#expression(target.env) : this.#expression(target.object);
+      const objectCode =
+        target.kind === "global" ? this.#expression(target.env) : this.#expression(target.object);
       const keyCode = target.kind === "global" ? JSON.stringify(target.name) : this.#expression(target.key);
       code += `${object}=${objectCode};${key}=${keyCode};`;
       const name = target.kind === "global" ? "upvalue '_ENV'" : this.#describe(target.object);
@@ -464,13 +556,19 @@ class FunctionEmitter {
   // ---- expressions
 
   /** The callee into `callee` (a function in any case), for a method the object into `object`; then the arguments. */
-  #callParts(call: CallExpression, callee: string, object: string): { setup: string[]; args: string[]; mark: string } {
+  #callParts(
+    call: CallExpression,
+    callee: string,
+    object: string,
+  ): { setup: string[]; args: string[]; mark: string } {
     const args: string[] = [];
     const setup: string[] = [];
     if (call.method !== undefined) {
       const value = this.#expression(call.callee);
       setup.push(`${object}=${value}`);
-      setup.push(`${callee}=${this.#mark(call, this.#describe(call.callee))}method(${object},${JSON.stringify(call.method)})`);
+      setup.push(
+        `${callee}=${this.#mark(call, this.#describe(call.callee))}method(${object},${JSON.stringify(call.method)})`,
+      );
       args.push(object);
     } else setup.push(`${callee}=${this.#expression(call.callee)}`);
     setup.push(`typeof ${callee}==="function"||(${callee}=callable(${callee}))`);
@@ -631,7 +729,9 @@ class FunctionEmitter {
       const code = this.#expression(operand);
       const isStable =
         isConstant(operand) ||
-        (operand.kind === "local" && !needsCell(operand.variable) && (!operand.variable.assigned || other === undefined || isSimple(other)));
+        (operand.kind === "local" &&
+          !needsCell(operand.variable) &&
+          (!operand.variable.assigned || other === undefined || isSimple(other)));
       if (isStable) return { set: code, get: code };
       const temp = this.#temp();
       temps.push(temp);
@@ -686,13 +786,23 @@ class FunctionEmitter {
       case "//":
         return setBoth(`${numbers}&&${y.get}!==0`, `Math.floor(${x.get}/${y.get})+0`, slow);
       case "%":
-        return setBoth(`${numbers}&&${y.get}!==0`, `${x.get}-Math.floor(${x.get}/${y.get})*${y.get}`, slow);
+        // Through floor division large operands would lose bits; the remainder is exact, only its sign needs mending.
+        return setBoth(
+          `${numbers}&&${y.get}!==0`,
+          `((${z}=${x.get}%${y.get})!==0&&(${z}<0)!==(${y.get}<0)?${z}+${y.get}:${z}+0)`,
+          slow,
+        );
       case "&":
-        if (constant !== undefined && constant >= 0 && constant < 2 ** 31) return setBoth(numbers, `${x.get}&${constant}`, slow);
+        if (constant !== undefined && constant >= 0 && constant < 2 ** 31)
+          return setBoth(numbers, `${x.get}&${constant}`, slow);
         return setBoth(`(${x.get}|0)===${x.get}&&(${y.get}|0)===${y.get}`, `${x.get}&${y.get}`, slow);
       case "|":
       case "~":
-        return setBoth(`(${x.get}|0)===${x.get}&&(${y.get}|0)===${y.get}`, `${x.get}${op === "~" ? "^" : "|"}${y.get}`, slow);
+        return setBoth(
+          `(${x.get}|0)===${x.get}&&(${y.get}|0)===${y.get}`,
+          `${x.get}${op === "~" ? "^" : "|"}${y.get}`,
+          slow,
+        );
       case "<<":
         if (constant !== undefined && constant >= 0 && constant <= 52) {
           return setBoth(`${numbers}&&(${z}=${x.get}*${2 ** constant})<=${MAX}&&${z}>=-${MAX}`, z, slow);
@@ -710,7 +820,11 @@ class FunctionEmitter {
 }
 
 const isConstant = (e: Expression): boolean =>
-  (e.kind === "integer" && typeof e.value === "number") || e.kind === "string" || e.kind === "nil" || e.kind === "true" || e.kind === "false";
+  (e.kind === "integer" && typeof e.value === "number") ||
+  e.kind === "string" ||
+  e.kind === "nil" ||
+  e.kind === "true" ||
+  e.kind === "false";
 
 /** Cannot assign anything while it is evaluated. */
 const isSimple = (e: Expression): boolean => isConstant(e) || e.kind === "local" || e.kind === "integer";

@@ -12,7 +12,10 @@ function innerBlocks(statement: Statement): readonly Block[] {
     case "forin":
       return [statement.body];
     case "if":
-      return [...statement.clauses.map((clause) => clause.body), ...(statement.otherwise ? [statement.otherwise] : [])];
+      return [
+        ...statement.clauses.map((clause) => clause.body),
+        ...(statement.otherwise ? [statement.otherwise] : []),
+      ];
     default:
       return [];
   }

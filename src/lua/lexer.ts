@@ -7,14 +7,64 @@ import { displayName } from "./position.ts";
 import type { LuaInteger } from "./value.ts";
 
 export const KEYWORDS = [
-  "and", "break", "do", "else", "elseif", "end", "false", "for", "function", "goto", "if", "in", "local", "nil",
-  "not", "or", "repeat", "return", "then", "true", "until", "while",
+  "and",
+  "break",
+  "do",
+  "else",
+  "elseif",
+  "end",
+  "false",
+  "for",
+  "function",
+  "goto",
+  "if",
+  "in",
+  "local",
+  "nil",
+  "not",
+  "or",
+  "repeat",
+  "return",
+  "then",
+  "true",
+  "until",
+  "while",
 ] as const;
 
 /** Longest first: the first that fits is the token. */
 const SYMBOLS = [
-  "...", "<<", ">>", "//", "==", "~=", "<=", ">=", "::", "..",
-  "+", "-", "*", "/", "%", "&", "~", "|", "<", ">", "=", "(", ")", "{", "}", "[", "]", ";", ":", ",", ".", "#",
+  "...",
+  "<<",
+  ">>",
+  "//",
+  "==",
+  "~=",
+  "<=",
+  ">=",
+  "::",
+  "..",
+  "+",
+  "-",
+  "*",
+  "/",
+  "%",
+  "&",
+  "~",
+  "|",
+  "<",
+  ">",
+  "=",
+  "(",
+  ")",
+  "{",
+  "}",
+  "[",
+  "]",
+  ";",
+  ":",
+  ",",
+  ".",
+  "#",
 ] as const;
 
 export interface Token extends Span {
@@ -29,7 +79,16 @@ export interface Token extends Span {
 
 const keywords = new Set<string>(KEYWORDS);
 const ESCAPES: Record<string, string> = {
-  a: "\x07", b: "\b", f: "\f", n: "\n", r: "\r", t: "\t", v: "\v", "\\": "\\", '"': '"', "'": "'",
+  a: "\x07",
+  b: "\b",
+  f: "\f",
+  n: "\n",
+  r: "\r",
+  t: "\t",
+  v: "\v",
+  "\\": "\\",
+  '"': '"',
+  "'": "'",
 };
 
 const isDigit = (c: number): boolean => c >= 48 && c <= 57;
@@ -54,7 +113,9 @@ export class Lexer {
 
   /** The error `chunk:line: message near 'text'`. */
   error(message: string, line: number, near?: string): LuaError {
-    return new LuaError(`${displayName(this.#chunkName)}:${line}: ${message}${near === undefined ? "" : ` near ${near}`}`);
+    return new LuaError(
+      `${displayName(this.#chunkName)}:${line}: ${message}${near === undefined ? "" : ` near ${near}`}`,
+    );
   }
 
   next(): Token {
@@ -117,7 +178,9 @@ export class Lexer {
         this.#at += 2;
         const level = source[this.#at] === "[" ? this.#longBracketLevel(this.#at) : -1;
         if (level >= 0) this.#longBracket(level, "comment");
-        else while (this.#at < source.length && source[this.#at] !== "\n" && source[this.#at] !== "\r") this.#at++;
+        else
+          while (this.#at < source.length && source[this.#at] !== "\n" && source[this.#at] !== "\r")
+            this.#at++;
       } else return;
     }
   }
@@ -210,7 +273,8 @@ export class Lexer {
     }
     if (c === "x") {
       for (let i = 1; i <= 2; i++) {
-        if (!isHexDigit(source.charCodeAt(this.#at + i))) throw bad("hexadecimal digit expected", this.#at + i + 1);
+        if (!isHexDigit(source.charCodeAt(this.#at + i)))
+          throw bad("hexadecimal digit expected", this.#at + i + 1);
       }
       this.#at += 3;
       return String.fromCharCode(Number.parseInt(source.slice(this.#at - 2, this.#at), 16));
@@ -263,5 +327,5 @@ export function encodeUtf8(code: number): string {
     code = Math.floor(code / 64);
     firstRoom >>= 1;
   } while (code > firstRoom);
-  return String.fromCharCode((~firstRoom << 1) & 0xff | code) + tail;
+  return String.fromCharCode(((~firstRoom << 1) & 0xff) | code) + tail;
 }

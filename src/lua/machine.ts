@@ -8,7 +8,7 @@ import { LuaError, ScriptAbort } from "./error.ts";
 import * as int64 from "./int64.ts";
 import { describeType, raise, typeName } from "./lib/check.ts";
 import { currentPositions, where } from "./position.ts";
-import { LuaTable } from "./table.ts";
+import { growth, LuaTable } from "./table.ts";
 import {
   firstResult,
   type LuaFunction,
@@ -24,8 +24,8 @@ import {
 
 /** Loop rounds and calls between two looks at the limits. */
 const SLICE = 10_000;
-/** What one round or call may have put into a table without being charged for it. */
-const STEP_BYTES = 16;
+/** What an entry of a table takes, about. */
+const ENTRY_BYTES = 24;
 const TABLE_BYTES = 128;
 const CLOSURE_BYTES = 96;
 /** Tail calls that really are calls, before one is returned to be made by the caller. */
@@ -65,8 +65,8 @@ export class Machine {
   stringMetatable: LuaTable | undefined = undefined;
   readonly #limits: Limits;
   #charged = 0;
-  /** Live bytes when the state began: what others hold is not the script's. */
-  readonly #baseline: number;
+  /** `growth.entries` as far as it is charged; what other states grew meanwhile is not ours. */
+  #entriesCharged = 0;
   readonly #versions = new WeakMap<LuaFunction, LuaCoroutineFunction>();
 
   // Operations, as compiled code takes them: bound, because it names them without `$.`.
@@ -82,7 +82,9 @@ export class Machine {
   readonly idiv = this.#arithmetic("__idiv", (a, b) =>
     b === 0 ? raise("attempt to divide by zero") : int64.idiv(a, b),
   );
-  readonly mod = this.#arithmetic("__mod", (a, b) => (b === 0 ? raise("attempt to perform 'n%0'") : int64.mod(a, b)));
+  readonly mod = this.#arithmetic("__mod", (a, b) =>
+    b === 0 ? raise("attempt to perform 'n%0'") : int64.mod(a, b),
+  );
   readonly band = this.#arithmetic("__band", int64.band, true);
   readonly bor = this.#arithmetic("__bor", int64.bor, true);
   readonly bxor = this.#arithmetic("__bxor", int64.bxor, true);
@@ -91,22 +93,23 @@ export class Machine {
 
   constructor(limits: Limits) {
     this.#limits = limits;
-    this.#baseline = 0;
   }
 
   // ---- limits
 
   /** Starts a callback with `budget` rounds and calls. */
   begin(budget: number): void {
-    this.fuel = budget < SLICE ? budget : SLICE;
+    this.fuel = Math.min(budget, SLICE);
     this.reserve = budget - this.fuel;
     this.tails = TAILS;
+    this.#entriesCharged = growth.entries;
     if (this.#limits.liveBytes === undefined) this.#charged = 0;
   }
 
   /** The slice is used up: looks at the limits and takes the next one. */
   readonly refill = (): void => {
-    this.charge(SLICE * STEP_BYTES);
+    this.charge((growth.entries - this.#entriesCharged) * ENTRY_BYTES);
+    this.#entriesCharged = growth.entries;
     if (this.reserve <= 0) {
       this.fuel = 0;
       throw new ScriptAbort("budget", `${where()}instruction budget exceeded`);
@@ -137,7 +140,7 @@ export class Machine {
     const { memoryLimitBytes, liveBytes } = this.#limits;
     const live = bytes > memoryLimitBytes ? undefined : liveBytes?.();
     if (live === undefined) this.#outOfMemory();
-    if (live - this.#baseline + bytes > memoryLimitBytes) this.#outOfMemory();
+    if (live + bytes > memoryLimitBytes) this.#outOfMemory();
     this.#charged = bytes;
   }
 
@@ -153,7 +156,9 @@ export class Machine {
     const [position] = currentPositions();
     const name = position?.site.names[which];
     const at = position === undefined ? "" : `${position.chunk}:${position.site.line}: `;
-    throw new LuaError(`${at}attempt to ${what} a ${describeType(value)} value${name === undefined ? "" : ` (${name})`}`);
+    throw new LuaError(
+      `${at}attempt to ${what} a ${describeType(value)} value${name === undefined ? "" : ` (${name})`}`,
+    );
   }
 
   metatableOf(value: LuaValue): LuaTable | undefined {
@@ -235,7 +240,11 @@ export class Machine {
   }
 
   readonly setindex = (object: LuaValue, key: LuaValue, value: LuaValue): void => {
-    if (object !== undefined && object.constructor === LuaTable && (object as LuaTable).metatable === undefined) {
+    if (
+      object !== undefined &&
+      object.constructor === LuaTable &&
+      (object as LuaTable).metatable === undefined
+    ) {
       if (key === undefined) raise("table index is nil");
       (object as LuaTable).set(key, value);
       return;
@@ -312,7 +321,8 @@ export class Machine {
       let handler = this.#operatorHandler(a, event);
       if (handler === undefined) handler = this.#operatorHandler(b, event);
       if (handler !== undefined) return this.#call1(handler, a, b);
-      const wrong = typeof a === "number" || a instanceof LuaInt64 || (x !== undefined && y === undefined) ? 1 : 0;
+      const wrong =
+        typeof a === "number" || a instanceof LuaInt64 || (x !== undefined && y === undefined) ? 1 : 0;
       return this.#operandError(
         bitwise ? "perform bitwise operation on" : "perform arithmetic on",
         wrong === 0 ? a : b,
@@ -329,14 +339,18 @@ export class Machine {
     const x = toInteger(a);
     if (x !== undefined) return int64.unm(x);
     const handler = this.#operatorHandler(a, "__unm");
-    return handler === undefined ? this.#operandError("perform arithmetic on", a) : this.#call1(handler, a, a);
+    return handler === undefined
+      ? this.#operandError("perform arithmetic on", a)
+      : this.#call1(handler, a, a);
   };
 
   readonly bnot = (a: LuaValue): LuaValue => {
     const x = toInteger(a);
     if (x !== undefined) return int64.bnot(x);
     const handler = this.#operatorHandler(a, "__bnot");
-    return handler === undefined ? this.#operandError("perform bitwise operation on", a) : this.#call1(handler, a, a);
+    return handler === undefined
+      ? this.#operandError("perform bitwise operation on", a)
+      : this.#call1(handler, a, a);
   };
 
   readonly len = (value: LuaValue): LuaValue => {
@@ -356,14 +370,17 @@ export class Machine {
     }
     const handler = this.#operatorHandler(a, "__concat") ?? this.#operatorHandler(b, "__concat");
     if (handler !== undefined) return this.#call1(handler, a, b);
-    return x === undefined ? this.#operandError("concatenate", a, 0) : this.#operandError("concatenate", b, 1);
+    return x === undefined
+      ? this.#operandError("concatenate", a, 0)
+      : this.#operandError("concatenate", b, 1);
   };
 
   readonly eq = (a: LuaValue, b: LuaValue): boolean => {
     if (a === b) return true;
     if (a instanceof LuaInt64) return b instanceof LuaInt64 && int64.eq(a, b);
     const sameKind =
-      (a instanceof LuaTable && b instanceof LuaTable) || (a instanceof LuaUserdata && b instanceof LuaUserdata);
+      (a instanceof LuaTable && b instanceof LuaTable) ||
+      (a instanceof LuaUserdata && b instanceof LuaUserdata);
     if (!sameKind) return isSameAddress(a, b);
     const handler = this.#metamethod(a, "__eq") ?? this.#metamethod(b, "__eq");
     return handler !== undefined && isTrue(this.#call1(handler, a, b));
@@ -508,7 +525,8 @@ export class Machine {
 export function toLuaError(error: unknown): LuaError {
   if (error instanceof LuaError) return error;
   if (error instanceof RangeError) {
-    if (/string length|array length|allocation/i.test(error.message)) return new LuaError("not enough memory");
+    if (/string length|array length|allocation/i.test(error.message))
+      return new LuaError("not enough memory");
     return new LuaError("stack overflow");
   }
   throw error;
@@ -536,7 +554,13 @@ function forInteger(value: LuaValue, what: "initial" | "limit" | "step"): LuaInt
 }
 
 function isSameAddress(a: LuaValue, b: LuaValue): boolean {
-  return typeof a === "object" && typeof b === "object" && "address" in a && "address" in b && a.address === b.address;
+  return (
+    typeof a === "object" &&
+    typeof b === "object" &&
+    "address" in a &&
+    "address" in b &&
+    a.address === b.address
+  );
 }
 
 const addresses = new WeakMap<object, string>();

@@ -1,19 +1,44 @@
 /** Source text to syntax tree, by recursive descent; names are resolved on the way (scope.ts). */
 
 import type {
-  BinaryOperator, Block, CallExpression, Chunk, Expression, FunctionBody, Span, Statement, TableItem, Target,
-  UnaryOperator, Variable,
+  BinaryOperator,
+  Block,
+  CallExpression,
+  Chunk,
+  Expression,
+  FunctionBody,
+  Span,
+  Statement,
+  TableItem,
+  Target,
+  UnaryOperator,
+  Variable,
 } from "./ast.ts";
 import { Lexer, type Token } from "./lexer.ts";
 import { Scope } from "./scope.ts";
 
 /** Binding powers, left and right; the right one is smaller for what groups to the right. */
 const BINARY: Readonly<Record<BinaryOperator, readonly [number, number]>> = {
-  or: [1, 1], and: [2, 2],
-  "<": [3, 3], ">": [3, 3], "<=": [3, 3], ">=": [3, 3], "~=": [3, 3], "==": [3, 3],
-  "|": [4, 4], "~": [5, 5], "&": [6, 6], "<<": [7, 7], ">>": [7, 7],
+  or: [1, 1],
+  and: [2, 2],
+  "<": [3, 3],
+  ">": [3, 3],
+  "<=": [3, 3],
+  ">=": [3, 3],
+  "~=": [3, 3],
+  "==": [3, 3],
+  "|": [4, 4],
+  "~": [5, 5],
+  "&": [6, 6],
+  "<<": [7, 7],
+  ">>": [7, 7],
   "..": [9, 8],
-  "+": [10, 10], "-": [10, 10], "*": [11, 11], "/": [11, 11], "//": [11, 11], "%": [11, 11],
+  "+": [10, 10],
+  "-": [10, 10],
+  "*": [11, 11],
+  "/": [11, 11],
+  "//": [11, 11],
+  "%": [11, 11],
 };
 const UNARY_POWER = 12;
 const UNARY = new Set<string>(["-", "~", "not", "#"]);
@@ -96,7 +121,9 @@ class Parser {
   #expectClosing(type: string, opening: string, line: number): void {
     if (this.#accept(type)) return;
     throw this.#unexpected(
-      line === this.#token.line ? `'${type}' expected` : `'${type}' expected (to close '${opening}' at line ${line})`,
+      line === this.#token.line
+        ? `'${type}' expected`
+        : `'${type}' expected (to close '${opening}' at line ${line})`,
     );
   }
 
@@ -121,14 +148,29 @@ class Parser {
 
   #newFunction(name: string, span: Span, parent: FunctionBody | undefined, listed = true): FunctionBody {
     const body: FunctionBody = {
-      ...span, kind: "function", id: this.#functions.length, name, parameters: [], isVararg: false,
-      varargTable: undefined, body: { statements: [] }, parent, upvalues: [], endLine: span.line, usesVarargs: false,
+      ...span,
+      kind: "function",
+      id: this.#functions.length,
+      name,
+      parameters: [],
+      isVararg: false,
+      varargTable: undefined,
+      body: { statements: [] },
+      parent,
+      upvalues: [],
+      endLine: span.line,
+      usesVarargs: false,
     };
     if (listed) this.#functions.push(body);
     return body;
   }
 
-  #functionBody(name: string, span: Span, isMethod: boolean, declared?: (body: FunctionBody) => void): FunctionBody {
+  #functionBody(
+    name: string,
+    span: Span,
+    isMethod: boolean,
+    declared?: (body: FunctionBody) => void,
+  ): FunctionBody {
     this.#enter();
     const outer = this.#function;
     const body = this.#newFunction(name, span, outer);
@@ -250,7 +292,8 @@ class Parser {
       }
       case "break":
         this.#advance();
-        if (!this.#scope.insideLoop()) throw this.#errorAt(`break outside a loop at line ${span.line}`, span.line);
+        if (!this.#scope.insideLoop())
+          throw this.#errorAt(`break outside a loop at line ${span.line}`, span.line);
         out.push({ ...span, kind: "break" });
         return;
       case "goto": {
@@ -358,7 +401,8 @@ class Parser {
   #attribute(): string | undefined {
     if (!this.#accept("<")) return undefined;
     const attribute = this.#expectName();
-    if (attribute !== "const" && attribute !== "close") throw this.#errorAt(`unknown attribute '${attribute}'`);
+    if (attribute !== "const" && attribute !== "close")
+      throw this.#errorAt(`unknown attribute '${attribute}'`);
     this.#expect(">");
     return attribute;
   }
@@ -436,7 +480,8 @@ class Parser {
   }
 
   #asTarget(expression: Expression): Target {
-    if (expression.kind === "local" || expression.kind === "global" || expression.kind === "index") return expression;
+    if (expression.kind === "local" || expression.kind === "global" || expression.kind === "index")
+      return expression;
     throw this.#unexpected("syntax error");
   }
 
@@ -461,7 +506,12 @@ class Parser {
     if (resolved.kind === "undeclared") throw this.#errorAt(`variable '${name}' not declared`, span.line);
     const env = this.#scope.resolve("_ENV", this.#function);
     if (env.kind !== "local") throw this.#errorAt(`variable '_ENV' not declared`, span.line);
-    const global: Target = { ...span, kind: "global", name, env: { ...span, kind: "local", variable: env.variable } };
+    const global: Target = {
+      ...span,
+      kind: "global",
+      name,
+      env: { ...span, kind: "local", variable: env.variable },
+    };
     if (resolved.readOnly) this.#readOnlyGlobals.add(global);
     return global;
   }
@@ -482,7 +532,9 @@ class Parser {
       left = { ...span, kind: "unary", op, operand };
     } else left = this.#simple();
     for (;;) {
-      const powers = Object.hasOwn(BINARY, this.#token.type) ? BINARY[this.#token.type as BinaryOperator] : undefined;
+      const powers = Object.hasOwn(BINARY, this.#token.type)
+        ? BINARY[this.#token.type as BinaryOperator]
+        : undefined;
       if (powers === undefined || powers[0] <= power) break;
       const span = this.#span();
       const op = this.#advance().type as BinaryOperator;
@@ -535,7 +587,12 @@ class Parser {
         case ".": {
           this.#advance();
           const keySpan = this.#span();
-          expression = { ...at, kind: "index", object: expression, key: { ...keySpan, kind: "string", value: this.#expectName() } };
+          expression = {
+            ...at,
+            kind: "index",
+            object: expression,
+            key: { ...keySpan, kind: "string", value: this.#expectName() },
+          };
           continue;
         }
         case "[": {

@@ -78,7 +78,9 @@ export function displayName(chunkName: string): string {
   if (chunkName.startsWith("=")) return chunkName.slice(1, 1 + MAX_CHUNK_CHARACTERS);
   if (chunkName.startsWith("@")) {
     const path = chunkName.slice(1);
-    return path.length <= MAX_CHUNK_CHARACTERS ? path : `...${path.slice(path.length - MAX_CHUNK_CHARACTERS + 3)}`;
+    return path.length <= MAX_CHUNK_CHARACTERS
+      ? path
+      : `...${path.slice(path.length - MAX_CHUNK_CHARACTERS + 3)}`;
   }
   const end = chunkName.indexOf("\n");
   const firstLine = end < 0 ? chunkName : chunkName.slice(0, end);

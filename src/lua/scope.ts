@@ -74,7 +74,12 @@ export class Scope {
     this.#block = block.parent;
   }
 
-  declare(name: string, owner: FunctionBody, attribute?: "const" | "close", readOnly = attribute !== undefined): Variable {
+  declare(
+    name: string,
+    owner: FunctionBody,
+    attribute?: "const" | "close",
+    readOnly = attribute !== undefined,
+  ): Variable {
     const variable: Variable = {
       name,
       id: this.#nextVariable++,
@@ -154,7 +159,10 @@ export class Scope {
       if (goto.visible < visible) {
         const entered = this.#declarations[goto.visible]!;
         const local = "id" in entered ? entered.name : (entered.global ?? "*");
-        throw this.#error(`<goto ${name}> at line ${goto.line} jumps into the scope of '${local}'`, goto.line);
+        throw this.#error(
+          `<goto ${name}> at line ${goto.line} jumps into the scope of '${local}'`,
+          goto.line,
+        );
       }
       return false;
     });

@@ -6,8 +6,8 @@
 import { compileChunk, compileCoroutine } from "./compile.ts";
 import type { LuaCoroutine } from "./coroutine.ts";
 import { LuaError, ScriptAbort } from "./error.ts";
-import type { IoHost } from "./lib/io.ts";
 import { openLibraries } from "./lib/index.ts";
+import type { IoHost } from "./lib/io.ts";
 import { type LinkedChunk, Machine, toLuaError } from "./machine.ts";
 import { parse } from "./parser.ts";
 import { displayName, positionsOfStack, registerSourceMap, reserveSourceName } from "./position.ts";
@@ -88,7 +88,8 @@ export class LuaState {
       tree = parse(source, chunkName);
       generated = compileChunk(tree);
     } catch (error) {
-      if (error instanceof RangeError) throw new LuaError(`${displayName(chunkName)}: chunk has too many syntax levels`);
+      if (error instanceof RangeError)
+        throw new LuaError(`${displayName(chunkName)}: chunk has too many syntax levels`);
       throw error;
     }
     const chunk = displayName(chunkName);
@@ -102,7 +103,10 @@ export class LuaState {
           const version = compileCoroutine(tree.functions[functionId]!);
           const source = reserveSourceName();
           registerSourceMap(source.id, { chunk, sites: shifted(version.sites) });
-          return new Function("$", "make", `${version.code}\n//# sourceURL=${source.name}`)(machine, factories);
+          return new Function("$", "make", `${version.code}\n//# sourceURL=${source.name}`)(
+            machine,
+            factories,
+          );
         })();
         return versions[functionId];
       },

@@ -16,6 +16,9 @@ type Key = Exclude<LuaValue, undefined>;
 
 const MIN_PLACES_TO_COMPACT = 16;
 
+/** Entries that tables of this thread grew by, ever: what the memory bound of a state counts by. */
+export const growth = { entries: 0 };
+
 export class LuaTable {
   metatable: LuaTable | undefined = undefined;
   readonly array: LuaValue[] = [undefined];
@@ -41,6 +44,7 @@ export class LuaTable {
         if (value === undefined && key === this.array.length - 1) this.#trim();
       } else if (value !== undefined) {
         this.array.push(value);
+        growth.entries++;
         if (this.#places !== undefined) this.#migrate();
       }
       return;
@@ -49,7 +53,8 @@ export class LuaTable {
     const place = this.#places?.get(key);
     if (place !== undefined) {
       const values = this.#values!;
-      if ((values[place] === undefined) !== (value === undefined)) this.#removed += value === undefined ? 1 : -1;
+      if ((values[place] === undefined) !== (value === undefined))
+        this.#removed += value === undefined ? 1 : -1;
       values[place] = value;
     } else if (value !== undefined) {
       this.#insert(key, value);
@@ -70,7 +75,9 @@ export class LuaTable {
     let place = 0;
     if (key !== undefined) {
       const inArray = typeof key === "number" && key > 0 && key < this.array.length;
-      const known = inArray ? undefined : this.#places?.get(key instanceof LuaInt64 ? this.#box(key, false) : key);
+      const known = inArray
+        ? undefined
+        : this.#places?.get(key instanceof LuaInt64 ? this.#box(key, false) : key);
       if (known !== undefined) {
         index = this.array.length;
         place = known + 1;
@@ -101,6 +108,7 @@ export class LuaTable {
   }
 
   #insert(key: Key, value: LuaValue): void {
+    growth.entries++;
     if (this.#places === undefined) {
       this.#places = new Map();
       this.#keys = [];

@@ -131,6 +131,19 @@ test("the hook is looked up for every packet", () => {
   expect(send(made).verdict).toBe("drop");
 });
 
+test("fields may come from a metatable", () => {
+  const made =
+    machineWith(`${HEAD} local class = { pf = 2, hooknum = 1, priority = 0, hook = function() return 0 end }
+    netfilter.register(setmetatable({}, { __index = class }))`);
+  expect(send(made).verdict).toBe("drop");
+});
+
+test("a tail call in a hook counts as its result", () => {
+  const made = machineWith(`${HEAD} local function f(n) if n == 0 then return 0, 4 end return f(n - 1) end
+    at{ hook = function() return f(5000) end }`);
+  expect(send(made)).toMatchObject({ verdict: "drop", mark: 4 });
+});
+
 test("a hook outlives its handle and stops with its runtime", () => {
   const made = machineWith(`${HEAD} at{ hook = function() return 0 end } collectgarbage()`);
   expect(send(made).verdict).toBe("drop");

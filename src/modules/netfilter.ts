@@ -53,7 +53,7 @@ class NetfilterHook {
     if (!env.ready) return ACCEPTED;
     this.#handle.attach(skb);
     try {
-      const hook = readField(this.#options, "hook");
+      const hook = readField(env.state, this.#options, "hook");
       if (typeof hook !== "function") {
         env.callbackFailed("operation not defined");
         return ACCEPTED;
@@ -92,8 +92,8 @@ const hookClass = defineClass<NetfilterHook>(
   {},
 );
 
-function integerField(options: LuaTable, name: string, fallback?: number): number {
-  const value = readField(options, name);
+function integerField(env: Environment, options: LuaTable, name: string, fallback?: number): number {
+  const value = readField(env.state, options, name);
   if (value === undefined && fallback !== undefined) return fallback;
   return requireInteger(value, name);
 }
@@ -106,10 +106,10 @@ export const netfilter = defineModule("netfilter", {
       [arg.table("opts")],
       returns("netfilter"),
       (options, env) => {
-        const pf = integerField(options, "pf") & 0xff;
-        const hooknum = integerField(options, "hooknum") >>> 0;
-        const priority = integerField(options, "priority") | 0;
-        const mark = integerField(options, "mark", 0) >>> 0;
+        const pf = integerField(env, options, "pf") & 0xff;
+        const hooknum = integerField(env, options, "hooknum") >>> 0;
+        const priority = integerField(env, options, "priority") | 0;
+        const mark = integerField(env, options, "mark", 0) >>> 0;
         const hook = new NetfilterHook(env, options);
         const remove = registerWith(env.kernel, { pf, hooknum, priority, mark, run: (skb) => hook.run(skb) });
         if (!env.claimContext("softirq")) {

@@ -5,6 +5,7 @@
 
 import { parseInteger, toDecimal } from "../lua/int64.ts";
 import { argumentError, describeType, raise } from "../lua/lib/check.ts";
+import type { LuaState } from "../lua/state.ts";
 import type { LuaTable } from "../lua/table.ts";
 import { LuaInt64, type LuaInteger, type LuaValue } from "../lua/value.ts";
 
@@ -65,7 +66,10 @@ export const typeProblem = (expected: string, value: LuaValue, given: boolean): 
   `${expected} expected, got ${given ? describeType(value) : "no value"}`;
 
 /** A field of an options table, through metatables as lua_getfield reads it. */
-export const readField = (options: LuaTable, name: string): LuaValue => options.get(name);
+export function readField(state: LuaState, options: LuaTable, name: string): LuaValue {
+  const own = options.get(name);
+  return own !== undefined || options.metatable === undefined ? own : state.index(options, name);
+}
 
 /** An integer field as lunatik's checkfield wants it: nothing but a number. Returns its low 32 bits, signed. */
 export function requireInteger(value: LuaValue, name: string): number {

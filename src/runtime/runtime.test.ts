@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { ScriptAbort } from "../lua/error.ts";
+import type { IoHost } from "../lua/lib/io.ts";
 import { evaluate, failureOf, machine, machineWith } from "./testing.ts";
 
 test("keeps what the script returned, and is ready after", () => {
@@ -47,7 +48,7 @@ describe("files", () => {
 
   test("a native module does not hide a file of its name", () => {
     const own = (path: string) => (path.endsWith("/data.lua") ? "return 'mine'" : undefined);
-    expect(evaluate("return require('data')", { readFile: own })).toEqual(["mine"]);
+    expect(evaluate("return (require('data'))", { readFile: own })).toEqual(["mine"]);
   });
 
   test("without a host there are none", () => {
@@ -82,4 +83,17 @@ test.each([
   const sleep = () => runtime.state.call(runtime.returned[0] as never);
   if (works) expect(sleep()).toBe(0);
   else expect(sleep).toThrow("cannot sleep in this context");
+});
+
+test.each([
+  ["process", "table\ttable"],
+  ["softirq", "nil\tnil"],
+  ["hardirq", "nil\tnil"],
+  ["auto", "table\tnil"],
+] as const)("io in a %s runtime, before and after it asks for a hook", (context, types) => {
+  const io = { open: () => "no such file" } as unknown as IoHost;
+  const source = `local before = type(io)
+    pcall(function() require("netfilter").register{ pf = 2, hooknum = 1, priority = 0 } end)
+    print(before, type(io))`;
+  expect(machineWith(source, { context, io }).log.at(-1)).toBe(`info: ${types}`);
 });

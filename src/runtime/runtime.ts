@@ -5,6 +5,7 @@
 
 import type { Kernel } from "../kernel/kernel.ts";
 import { LuaError, ScriptAbort } from "../lua/error.ts";
+import type { IoHost } from "../lua/lib/io.ts";
 import { LuaState } from "../lua/state.ts";
 import type { LuaTable } from "../lua/table.ts";
 import type { LuaValue } from "../lua/value.ts";
@@ -28,9 +29,11 @@ export interface RuntimeOptions {
   readonly loadBudget?: number;
   readonly memoryLimitBytes?: number;
   /** Bytes of heap in use now, for the memory limit; counted by allocation alone without it. */
-  readonly liveBytes?: () => number;
+  readonly liveBytes?: () => number | undefined;
   /** Contents of a file for `require` and the like, undefined when there is none; `path` and the result are latin1. */
   readonly readFile?: (path: string) => string | undefined;
+  /** Files for the `io` library, which interrupt runtimes do not have. */
+  readonly io?: IoHost;
 }
 
 /** `loading` until the top-level chunk has returned. */
@@ -49,7 +52,7 @@ export class Runtime {
   #phase: RuntimePhase = "loading";
 
   constructor(options: RuntimeOptions) {
-    const { kernel, context = "auto", readFile, ...limits } = options;
+    const { kernel, context = "auto", readFile, io, ...limits } = options;
     this.#kernel = kernel;
     this.#context = context;
     const { budget, loadBudget, memoryLimitBytes, liveBytes } = limits;
@@ -60,9 +63,11 @@ export class Runtime {
       ...(liveBytes === undefined ? {} : { liveBytes }),
       print: (text: string) => this.#log("info", text),
       warn: (text: string) => this.#log("error", text),
+      ...(io === undefined ? {} : { io }),
       ...(readFile === undefined ? {} : { readFile: (path: string) => this.#readFile(readFile, path) }),
     });
     this.#openModules();
+    if (this.#interrupts) this.#removeIo();
   }
 
   get phase(): RuntimePhase {
@@ -96,6 +101,20 @@ export class Runtime {
     for (const action of this.#stopActions.splice(0).reverse()) action();
   }
 
+  get #interrupts(): boolean {
+    return this.#context === "softirq" || this.#context === "hardirq";
+  }
+
+  #settle(context: RuntimeContext): void {
+    this.#context = context;
+    if (this.#interrupts) this.#removeIo();
+  }
+
+  #removeIo(): void {
+    this.state.globals.set("io", undefined);
+    this.state.loaded.set("io", undefined);
+  }
+
   #openModules(): void {
     const runtime = this;
     const env: Environment = {
@@ -108,7 +127,7 @@ export class Runtime {
         return runtime.#phase === "loading" || runtime.#context === "process";
       },
       claimContext: (context) => {
-        if (runtime.#context === "auto") runtime.#context = context;
+        if (runtime.#context === "auto") runtime.#settle(context);
         return runtime.#context === context;
       },
       onStop: (action) => runtime.#stopActions.push(action),
@@ -143,8 +162,7 @@ export class Runtime {
   }
 
   #readFile(readFile: (path: string) => string | undefined, path: string): string | undefined {
-    const interrupt = this.#context === "softirq" || this.#context === "hardirq";
-    if (interrupt && this.#phase !== "loading") {
+    if (this.#interrupts && this.#phase !== "loading") {
       throw new LuaError("cannot load file on non-sleepable runtime");
     }
     return readFile(path);

@@ -131,7 +131,7 @@ const cases: Case[] = [
     packets: ["in", "in"],
     verdicts: ["accept", "drop"],
     marks: [0, 5],
-    log: ["error: test.lua:5: boom bang"],
+    log: ["error: test.lua:6: boom bang"],
     errors: 1,
   },
   {

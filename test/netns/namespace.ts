@@ -40,7 +40,8 @@ export interface Namespaces {
 export function whyNoNamespaces(): string | undefined {
   if (process.platform !== "linux") return "network namespaces need Linux";
   if (process.getuid?.() !== 0) return "network namespaces need root";
-  if (spawnSync("ip", ["netns", "list"]).status !== 0) return "the program 'ip' (Debian package iproute2) is missing";
+  if (spawnSync("ip", ["netns", "list"]).status !== 0)
+    return "the program 'ip' (Debian package iproute2) is missing";
   return undefined;
 }
 
@@ -66,7 +67,10 @@ export async function makeNamespaces(): Promise<Namespaces> {
     for (const name of [client, server]) {
       ip("netns", "add", name);
       // Duplicate address detection would keep IPv6 addresses unusable for a second or two.
-      inNamespace(name, "sh", ["-c", "for f in all default; do echo 0 > /proc/sys/net/ipv6/conf/$f/accept_dad; done"]);
+      inNamespace(name, "sh", [
+        "-c",
+        "for f in all default; do echo 0 > /proc/sys/net/ipv6/conf/$f/accept_dad; done",
+      ]);
     }
     ip("link", "add", DEVICE, "netns", client, "type", "veth", "peer", "name", DEVICE, "netns", server);
     addressing(client, CLIENT_V4, CLIENT_V6);

@@ -7,8 +7,23 @@ import { isTrue, toInteger } from "../machine.ts";
 import { where } from "../position.ts";
 import { type LuaState, withPosition } from "../state.ts";
 import { LuaTable } from "../table.ts";
-import { firstResult, type LuaFunction, LuaInt64, type LuaResult, type LuaValue, resultList } from "../value.ts";
-import { argumentError, checkFunction, checkInteger, checkString, checkTable, raise, typeName } from "./check.ts";
+import {
+  firstResult,
+  type LuaFunction,
+  LuaInt64,
+  type LuaResult,
+  type LuaValue,
+  resultList,
+} from "../value.ts";
+import {
+  argumentError,
+  checkFunction,
+  checkInteger,
+  checkString,
+  checkTable,
+  raise,
+  typeName,
+} from "./check.ts";
 
 /** What `pcall` may catch, as its results; limits go on. */
 function caught(error: unknown): LuaError {
@@ -84,9 +99,18 @@ export function openBase(state: LuaState): void {
     }
   });
 
-  const loadChunk = (source: string, chunkName: string, mode: LuaValue, env: LuaValue, hasEnv: boolean): LuaResult => {
+  const loadChunk = (
+    source: string,
+    chunkName: string,
+    mode: LuaValue,
+    env: LuaValue,
+    hasEnv: boolean,
+  ): LuaResult => {
     if (source.startsWith("\x1b")) {
-      return [undefined, `attempt to load a binary chunk (mode is '${mode === undefined ? "bt" : String(mode)}')`];
+      return [
+        undefined,
+        `attempt to load a binary chunk (mode is '${mode === undefined ? "bt" : String(mode)}')`,
+      ];
     }
     if (typeof mode === "string" && !mode.includes("t")) {
       return [undefined, `attempt to load a text chunk (mode is '${mode}')`];
@@ -146,7 +170,8 @@ export function openBase(state: LuaState): void {
           source += piece;
         }
       }
-      const chunkName = name === undefined ? (typeof chunk === "string" ? chunk : "=(load)") : checkString(name, 2, "load");
+      const chunkName =
+        name === undefined ? (typeof chunk === "string" ? chunk : "=(load)") : checkString(name, 2, "load");
       return loadChunk(source, chunkName, mode, env, args.length > 3);
     },
     loadfile: (...args) => {
@@ -269,7 +294,12 @@ function parseInBase(text: string, radix: number): LuaValue {
 
 /** Settings that `collectgarbage("param", …)` remembers; the collector is the engine's. */
 const PARAMETERS: Record<string, number> = {
-  minormul: 20, majorminor: 50, minormajor: 70, pause: 250, stepmul: 200, stepsize: 9600,
+  minormul: 20,
+  majorminor: 50,
+  minormajor: 70,
+  pause: 250,
+  stepmul: 200,
+  stepsize: 9600,
 };
 const collectors = new WeakMap<LuaState, { mode: string; parameters: Map<string, number> }>();
 
@@ -301,7 +331,8 @@ function collectGarbage(state: LuaState, option: LuaValue, argument: LuaValue, v
       const parameter = checkString(argument, 2, "collectgarbage");
       const old = collector.parameters.get(parameter);
       if (old === undefined) return argumentError(2, "collectgarbage", `invalid option '${parameter}'`);
-      if (value !== undefined) collector.parameters.set(parameter, int64.toNumber(checkInteger(value, 3, "collectgarbage")));
+      if (value !== undefined)
+        collector.parameters.set(parameter, int64.toNumber(checkInteger(value, 3, "collectgarbage")));
       return old;
     }
     default:

@@ -53,8 +53,18 @@ export function describeType(value: LuaValue): string {
   return value instanceof LuaLightUserdata ? "light userdata" : typeName(value);
 }
 
-function typeError(value: LuaValue, n: number, functionName: string, expected: string, missing: boolean): never {
-  return argumentError(n, functionName, `${expected} expected, got ${missing ? "no value" : describeType(value)}`);
+function typeError(
+  value: LuaValue,
+  n: number,
+  functionName: string,
+  expected: string,
+  missing: boolean,
+): never {
+  return argumentError(
+    n,
+    functionName,
+    `${expected} expected, got ${missing ? "no value" : describeType(value)}`,
+  );
 }
 
 /** An integer, or a string that holds one. `missing` tells an absent argument from nil. */
@@ -70,13 +80,23 @@ export function checkInteger(
 }
 
 /** A string, or an integer as decimal text. */
-export function checkString(value: LuaValue, n: number, functionName: string, missing = value === undefined): string {
+export function checkString(
+  value: LuaValue,
+  n: number,
+  functionName: string,
+  missing = value === undefined,
+): string {
   if (typeof value === "string") return value;
   if (typeof value === "number" || value instanceof LuaInt64) return toDecimal(value);
   return typeError(value, n, functionName, "string", missing);
 }
 
-export function checkTable(value: LuaValue, n: number, functionName: string, missing = value === undefined): LuaTable {
+export function checkTable(
+  value: LuaValue,
+  n: number,
+  functionName: string,
+  missing = value === undefined,
+): LuaTable {
   return value instanceof LuaTable ? value : typeError(value, n, functionName, "table", missing);
 }
 

@@ -93,7 +93,11 @@ export function openCoroutine(state: LuaState): void {
           return resume(coroutine, args);
         } catch (error) {
           // Text of a refused resume gets the position of whoever called.
-          if (error instanceof LuaError && typeof error.value === "string" && error.value.startsWith("cannot resume")) {
+          if (
+            error instanceof LuaError &&
+            typeof error.value === "string" &&
+            error.value.startsWith("cannot resume")
+          ) {
             throw new LuaError(where() + error.value);
           }
           throw error;
@@ -105,7 +109,8 @@ export function openCoroutine(state: LuaState): void {
     isyieldable: () => state.currentCoroutine !== undefined,
     close: (coroutine) => {
       const c = checkCoroutine(coroutine, 1, "close");
-      if (c.status !== "suspended" && c.status !== "dead") return raise(`cannot close a ${c.status} coroutine`);
+      if (c.status !== "suspended" && c.status !== "dead")
+        return raise(`cannot close a ${c.status} coroutine`);
       const failed = failures.get(c);
       failures.delete(c);
       const error = c.status === "dead" ? failed : close(c);

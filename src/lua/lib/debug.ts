@@ -34,7 +34,8 @@ export function openDebug(state: LuaState): void {
     getmetatable: (value) => state.metatableOf(value),
     setmetatable: (value, metatable) => {
       if (metatable !== undefined) checkTable(metatable, 2, "setmetatable");
-      if (value instanceof LuaTable || value instanceof LuaUserdata) value.metatable = metatable as LuaTable | undefined;
+      if (value instanceof LuaTable || value instanceof LuaUserdata)
+        value.metatable = metatable as LuaTable | undefined;
       else if (typeof value === "string") state.stringMetatable = metatable as LuaTable | undefined;
       return value;
     },
@@ -61,11 +62,30 @@ function getInfo(state: LuaState, what: LuaValue): LuaValue {
   if (typeof what === "function") {
     const known = state.functionInfo(what as LuaFunction);
     const isLua = what.name === "$lua";
-    set({ what: known ? "main" : isLua ? "Lua" : "C", func: what, namewhat: "", nups: 0, nparams: what.length, currentline: -1 });
+    set({
+      what: known ? "main" : isLua ? "Lua" : "C",
+      func: what,
+      namewhat: "",
+      nups: 0,
+      nparams: what.length,
+      currentline: -1,
+    });
     set(
       known
-        ? { source: known.chunkName, short_src: displayName(known.chunkName), linedefined: 0, lastlinedefined: known.endLine, isvararg: true }
-        : { source: isLua ? "=?" : "=[C]", short_src: isLua ? "?" : "[C]", linedefined: -1, lastlinedefined: -1, isvararg: !isLua },
+        ? {
+            source: known.chunkName,
+            short_src: displayName(known.chunkName),
+            linedefined: 0,
+            lastlinedefined: known.endLine,
+            isvararg: true,
+          }
+        : {
+            source: isLua ? "=?" : "=[C]",
+            short_src: isLua ? "?" : "[C]",
+            linedefined: -1,
+            lastlinedefined: -1,
+            isvararg: !isLua,
+          },
     );
     return info;
   }
@@ -78,6 +98,12 @@ function getInfo(state: LuaState, what: LuaValue): LuaValue {
   }
   const position = currentPositions(TRACE_FRAMES)[level - 1];
   if (position === undefined) return undefined;
-  set({ what: "Lua", source: `@${position.chunk}`, short_src: position.chunk, currentline: position.site.line, namewhat: "" });
+  set({
+    what: "Lua",
+    source: `@${position.chunk}`,
+    short_src: position.chunk,
+    currentline: position.site.line,
+    namewhat: "",
+  });
   return info;
 }

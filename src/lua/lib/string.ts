@@ -5,6 +5,7 @@
  * string announces its size first, and whatever walks one pays for the walk.
  */
 
+import { bytesFromLatin1, latin1FromBytes } from "../../util/latin1.ts";
 import * as int64 from "../int64.ts";
 import type { LuaState } from "../state.ts";
 import { LuaTable } from "../table.ts";
@@ -95,16 +96,10 @@ function dump(f: LuaValue): LuaResult {
   raise("unable to dump given function");
 }
 
-/** Reversal in chunks, so that a long string does not become an equally long array. */
 function reversed(text: string): string {
-  const CHUNK = 4096;
-  let out = "";
-  for (let end = text.length; end > 0; end -= CHUNK) {
-    let part = "";
-    for (let at = end - 1; at >= Math.max(0, end - CHUNK); at--) part += text[at];
-    out += part;
-  }
-  return out;
+  const bytes = bytesFromLatin1(text);
+  bytes.reverse();
+  return latin1FromBytes(bytes);
 }
 
 /** `string.gsub` from the parsed pattern on: one object per call, since four functions share its state. */

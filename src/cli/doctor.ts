@@ -1,0 +1,37 @@
+/** `moonhook doctor`: what this machine offers, and what is missing for which backend. */
+
+import { EXIT_DONE } from "./failure.ts";
+import type { Streams, Subcommand } from "./main.ts";
+import type { CommandLine, ParsedLine } from "./options.ts";
+import { colour } from "./output.ts";
+
+const commandLine: CommandLine = {
+  name: "doctor",
+  synopsis: "[--json]",
+  summary: "Says what this machine offers, and what is missing for which backend.",
+  options: { json: { help: "one JSON object a line" } },
+};
+
+const MIN_NODE = 20;
+
+async function run(line: ParsedLine, { out }: Streams): Promise<number> {
+  const major = Number(process.versions.node.split(".")[0]);
+  const rows = [
+    {
+      feature: "node",
+      ok: major >= MIN_NODE,
+      detail: `Node.js ${process.versions.node} on ${process.platform} ${process.arch}; ${MIN_NODE} or later is needed`,
+      neededBy: "sim",
+    },
+  ];
+  for (const { feature, ok, detail, neededBy } of rows) {
+    if (line.values["json"]) out.line(JSON.stringify({ type: "feature", feature, ok, detail, neededBy }));
+    else
+      out.line(
+        `${ok ? colour(out, "green", "ok     ") : colour(out, "red", "missing")}  ${detail} (${neededBy})`,
+      );
+  }
+  return EXIT_DONE;
+}
+
+export const doctorCommand: Subcommand = { commandLine, run };

@@ -1,0 +1,161 @@
+/**
+ * System calls. This is the only file that knows koffi: an optional dependency, loaded at the first call, so that
+ * machines without it can do everything that needs none.
+ *
+ * Nothing here allocates per call on the hot path: `recvmmsg` and `sendAt` take addresses of memory that the caller
+ * made once (`addressOf`) and keeps referenced.
+ */
+
+import { createRequire } from "node:module";
+import { ERRNO } from "../uapi/errno.ts";
+import { ErrnoError, UnsupportedError } from "./errors.ts";
+
+type NativeCall = (...args: unknown[]) => number;
+
+/** The part of koffi that is used. */
+interface Koffi {
+  load(path: string | null): { func(declaration: string): NativeCall };
+  errno(): number;
+  address(value: Uint8Array): bigint;
+}
+
+/** Every call, as C declares it; pointers that we compute ourselves are `uintptr_t`. */
+const DECLARATIONS = {
+  socket: "int socket(int, int, int)",
+  bind: "int bind(int, const void *, uint32_t)",
+  setsockopt: "int setsockopt(int, int, int, const void *, uint32_t)",
+  send: "int64_t send(int, const void *, size_t, int)",
+  sendto: "int64_t sendto(int, const void *, size_t, int, const void *, uint32_t)",
+  recv: "int64_t recv(int, uintptr_t, size_t, int)",
+  recvmmsg: "int recvmmsg(int, uintptr_t, uint32_t, int, uintptr_t)",
+  close: "int close(int)",
+  setns: "int setns(int, int)",
+  clock_gettime: "int clock_gettime(int, uintptr_t)",
+} as const;
+type CallName = keyof typeof DECLARATIONS;
+type Calls = Record<CallName, NativeCall> & { sendAt: NativeCall };
+
+let loaded: { koffi: Koffi; calls: Calls } | undefined;
+
+/** Why system calls cannot be made here, or undefined when they can. */
+export function whyNoSystemCalls(): UnsupportedError | undefined {
+  try {
+    native();
+    return undefined;
+  } catch (error) {
+    if (error instanceof UnsupportedError) return error;
+    throw error;
+  }
+}
+
+function native(): { koffi: Koffi; calls: Calls } {
+  if (loaded) return loaded;
+  if (process.platform !== "linux") {
+    throw new UnsupportedError(
+      "live packets need Linux",
+      `this is ${process.platform}; use a capture file (--pcap) here`,
+    );
+  }
+  if (process.arch !== "x64" && process.arch !== "arm64") {
+    throw new UnsupportedError(
+      "live packets need a 64-bit x86 or ARM machine",
+      `this one is ${process.arch}`,
+    );
+  }
+  const koffi = loadKoffi();
+  const libc = koffi.load(null);
+  const calls: Partial<Calls> = { sendAt: libc.func("int64_t send(int, uintptr_t, size_t, int)") };
+  for (const name of Object.keys(DECLARATIONS) as CallName[]) calls[name] = libc.func(DECLARATIONS[name]);
+  loaded = { koffi, calls: calls as Calls };
+  return loaded;
+}
+
+function loadKoffi(): Koffi {
+  try {
+    return createRequire(import.meta.url)("koffi") as Koffi;
+  } catch (cause) {
+    throw new UnsupportedError(
+      "the package 'koffi' is missing or does not work here",
+      "install it with 'npm install koffi' next to moonhook (it is an optional dependency)",
+      { cause },
+    );
+  }
+}
+
+/** Makes the call again when a signal interrupted it; throws `ErrnoError` when it failed. */
+function make(name: keyof Calls, object: string, ...args: unknown[]): number {
+  const { koffi, calls } = native();
+  for (;;) {
+    const result = calls[name](...args);
+    if (result >= 0) return result;
+    const errno = koffi.errno();
+    if (errno !== ERRNO.EINTR) throw ErrnoError.fromNumber(errno, name, object);
+  }
+}
+
+/** As `make`, but gives −1 when there is nothing to receive (EAGAIN). */
+function makeOrNothing(name: keyof Calls, object: string, ...args: unknown[]): number {
+  const { koffi, calls } = native();
+  const result = calls[name](...args);
+  if (result >= 0) return result;
+  const errno = koffi.errno();
+  if (errno === ERRNO.EAGAIN || errno === ERRNO.EINTR) return -1;
+  throw ErrnoError.fromNumber(errno, name, object);
+}
+
+/**
+ * Where `memory` lies. Valid as long as it is referenced: only memory from `allocate` stays in one place (small typed
+ * arrays may live on the moving heap).
+ */
+export const addressOf = (memory: Uint8Array): number => Number(native().koffi.address(memory));
+
+/** Zeroed memory that never moves. */
+export const allocate = (sizeBytes: number): Uint8Array => new Uint8Array(new ArrayBuffer(sizeBytes));
+
+/** socket(2); `object` names it in errors. */
+export const socket = (domain: number, type: number, protocol: number, object: string): number =>
+  make("socket", object, domain, type, protocol);
+
+export const bind = (fd: number, address: Uint8Array, object: string): void =>
+  void make("bind", object, fd, address, address.length);
+
+export const setsockopt = (
+  fd: number,
+  level: number,
+  option: number,
+  value: Uint8Array,
+  object: string,
+): void => void make("setsockopt", object, fd, level, option, value, value.length);
+
+/** send(2) of a whole message. */
+export const send = (fd: number, message: Uint8Array, object: string): void =>
+  void make("send", object, fd, message, message.length, 0);
+
+/** send(2) from an address (`addressOf`). */
+export const sendAt = (fd: number, address: number, lengthBytes: number, object: string): void =>
+  void make("sendAt", object, fd, address, lengthBytes, 0);
+
+export const sendto = (fd: number, message: Uint8Array, address: Uint8Array, object: string): void =>
+  void make("sendto", object, fd, message, message.length, 0, address, address.length);
+
+/** recv(2) into an address; −1 when there is nothing (non-blocking, or the time limit passed). */
+export const recv = (
+  fd: number,
+  address: number,
+  capacityBytes: number,
+  flags: number,
+  object: string,
+): number => makeOrNothing("recv", object, fd, address, capacityBytes, flags);
+
+/** recvmmsg(2) into an array of mmsghdr at an address; the number of datagrams, −1 when there are none. */
+export const recvmmsg = (fd: number, address: number, count: number, flags: number, object: string): number =>
+  makeOrNothing("recvmmsg", object, fd, address, count, flags, 0);
+
+export const close = (fd: number): void => void make("close", `descriptor ${fd}`, fd);
+
+/** setns(2): moves this thread only. */
+export const setns = (fd: number, type: number, object: string): void => void make("setns", object, fd, type);
+
+/** clock_gettime(2) into an address. */
+export const clockGettime = (clock: number, address: number): void =>
+  void make("clock_gettime", `clock ${clock}`, clock, address);

@@ -1,0 +1,203 @@
+/**
+ * Rules that send packets to queues, in tables that belong to this process: when it ends, however it ends, the kernel
+ * removes them (NFT_TABLE_F_OWNER).
+ *
+ * One base chain per hook point and priority. The expression `queue` says it best, but kernels may lack it
+ * (CONFIG_NFT_QUEUE); then the xtables target NFQUEUE does the same through the compatibility layer.
+ */
+
+import { NF_VERDICT, NFPROTO } from "../uapi/netfilter.ts";
+import { NETLINK, NLM_F } from "../uapi/netlink.ts";
+import { NFT_CMP, NFT_META, NFT_QUEUE_FLAG, NFT_REG, NFT_TABLE_F } from "../uapi/nf-tables.ts";
+import type { ValueOf } from "../wire/attributes.ts";
+import { u32 } from "../wire/struct.ts";
+import { ErrnoError, UnsupportedError } from "./errors.ts";
+import type { NetlinkRequest } from "./netlink-message.ts";
+import { NetlinkSocket } from "./netlink-socket.ts";
+import {
+  batch,
+  chainMessage,
+  compareAttributes,
+  DELETE_TABLE,
+  type expressionAttributes,
+  metaAttributes,
+  NEW_CHAIN,
+  NEW_RULE,
+  NEW_TABLE,
+  queueAttributes,
+  queueTargetInfo,
+  ruleMessage,
+  tableMessage,
+  targetAttributes,
+} from "./nftables-messages.ts";
+
+type Expression = ValueOf<typeof expressionAttributes>;
+
+/** How rules hand packets to a queue: nf_tables' own expression, or the xtables target. */
+export type QueueStatement = "queue" | "NFQUEUE";
+
+/** A place in the path of packets, and the queue that serves it. */
+export interface QueuedHook {
+  /** NFPROTO_IPV4, NFPROTO_IPV6 or NFPROTO_INET for both. */
+  readonly family: number;
+  readonly hooknum: number;
+  readonly priority: number;
+  readonly queue: number;
+  /** Only packets with one of these marks; all when absent. */
+  readonly marks?: readonly number[];
+  /** Packets pass when nobody serves the queue. */
+  readonly bypass: boolean;
+}
+
+/**
+ * Tables of ours, one per family, called `name`. Closing the socket, which the end of the process does too, removes them.
+ */
+export class OwnedTables {
+  readonly #name: string;
+  readonly #socket = new NetlinkSocket(NETLINK.NETLINK_NETFILTER);
+  readonly #families = new Set<number>();
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  /**
+   * Puts a chain in place for each hook, all or none. Chains of equal priority run the last one first, as hooks do. Throws
+   * `ErrnoError`, or `UnsupportedError` when the kernel has no way to queue. Returns the way that it has.
+   */
+  install(hooks: readonly QueuedHook[]): QueueStatement {
+    for (const statement of ["queue", "NFQUEUE"] as const) {
+      try {
+        this.#socket.transaction(batch(this.#requests(hooks, statement)));
+        for (const { family } of hooks) this.#families.add(family);
+        return statement;
+      } catch (error) {
+        if (!(error instanceof ErrnoError) || error.code !== "ENOENT") throw error;
+      }
+    }
+    throw new UnsupportedError(
+      "this kernel's nf_tables cannot hand packets to queues",
+      "it needs CONFIG_NFT_QUEUE, or CONFIG_NFT_COMPAT with CONFIG_NETFILTER_XT_TARGET_NFQUEUE",
+    );
+  }
+
+  /** Removes the rules; the socket is closed in any case. */
+  remove(): void {
+    try {
+      const requests = [...this.#families].map((family) =>
+        tableRequest(DELETE_TABLE, family, this.#name, 0, {}),
+      );
+      this.#families.clear();
+      if (requests.length > 0) this.#socket.transaction(batch(requests));
+    } finally {
+      this.#socket.close();
+    }
+  }
+
+  #requests(hooks: readonly QueuedHook[], statement: QueueStatement): NetlinkRequest[] {
+    const table = this.#name;
+    const families = [...new Set(hooks.map(({ family }) => family))];
+    const flags = NFT_TABLE_F.NFT_TABLE_F_OWNER;
+    const { NLM_F_CREATE, NLM_F_EXCL } = NLM_F;
+    return [
+      ...families.map((family) =>
+        tableRequest(NEW_TABLE, family, table, NLM_F_CREATE | NLM_F_EXCL, { flags }),
+      ),
+      ...hooks.flatMap((hook) => [chainRequest(table, hook), ...ruleRequests(table, hook, statement)]),
+    ];
+  }
+}
+
+/** Which way this kernel has to queue packets from nf_tables in this namespace, undefined when it has none. */
+export function probeQueueStatement(): QueueStatement | undefined {
+  // LOCAL_OUT at the last priority, and a mark that hardly anything carries: the table lives for microseconds.
+  const hook: QueuedHook = {
+    family: NFPROTO.NFPROTO_IPV4,
+    hooknum: 3,
+    priority: 0x7fffffff,
+    queue: 0xfffe,
+    marks: [0xfffffffe],
+    bypass: true,
+  };
+  const tables = new OwnedTables(`moonhook-probe-${process.pid}`);
+  try {
+    return tables.install([hook]);
+  } catch (error) {
+    if (error instanceof UnsupportedError) return undefined;
+    throw error;
+  } finally {
+    tables.remove();
+  }
+}
+
+const { NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE } = NLM_F;
+
+function tableRequest(
+  type: number,
+  family: number,
+  name: string,
+  flags: number,
+  values: { flags?: number },
+): NetlinkRequest {
+  return {
+    type,
+    flags: flags | NLM_F_ACK,
+    payload: tableMessage.encode({ family }, { name, ...values }),
+    object: `table "${name}"`,
+  };
+}
+
+const chainName = ({ hooknum, priority }: QueuedHook): string => `hook${hooknum}_priority${priority}`;
+
+function chainRequest(table: string, hook: QueuedHook): NetlinkRequest {
+  const { family, hooknum, priority } = hook;
+  const name = chainName(hook);
+  return {
+    type: NEW_CHAIN,
+    flags: NLM_F_ACK | NLM_F_CREATE,
+    payload: chainMessage.encode(
+      { family },
+      { table, name, hook: { hooknum, priority }, policy: NF_VERDICT.NF_ACCEPT, type: "filter" },
+    ),
+    object: `chain "${name}"`,
+  };
+}
+
+function ruleRequests(table: string, hook: QueuedHook, statement: QueueStatement): NetlinkRequest[] {
+  const chain = chainName(hook);
+  const last = statement === "queue" ? queueExpression(hook) : queueTarget(hook);
+  const conditions = hook.marks?.map((mark) => markIs(mark)) ?? [[]];
+  return conditions.map((condition) => ({
+    type: NEW_RULE,
+    flags: NLM_F_ACK | NLM_F_CREATE | NLM_F_APPEND,
+    payload: ruleMessage.encode({ family: hook.family }, { table, chain, expressions: [...condition, last] }),
+    object: `rule with statement ${statement} to queue ${hook.queue}`,
+  }));
+}
+
+function markIs(mark: number): Expression[] {
+  const register = NFT_REG.NFT_REG_1;
+  const value = new Uint8Array(u32.size);
+  u32.writer(0)(value, 0, mark);
+  return [
+    { name: "meta", data: metaAttributes.encode({ destination: register, key: NFT_META.NFT_META_MARK }) },
+    {
+      name: "cmp",
+      data: compareAttributes.encode({ source: register, operation: NFT_CMP.NFT_CMP_EQ, data: { value } }),
+    },
+  ];
+}
+
+const flagsOf = ({ bypass }: QueuedHook): number => (bypass ? NFT_QUEUE_FLAG.NFT_QUEUE_FLAG_BYPASS : 0);
+
+function queueExpression(hook: QueuedHook): Expression {
+  return {
+    name: "queue",
+    data: queueAttributes.encode({ number: hook.queue, total: 1, flags: flagsOf(hook) }),
+  };
+}
+
+function queueTarget(hook: QueuedHook): Expression {
+  const info = queueTargetInfo.encode({ number: hook.queue, total: 1, flags: flagsOf(hook) });
+  return { name: "target", data: targetAttributes.encode({ name: "NFQUEUE", revision: 3, info }) };
+}

@@ -1,0 +1,165 @@
+/** The built command as a user calls it: output, messages, exit status. */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+
+const folder = mkdtempSync(join(tmpdir(), "moonhook-command-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const DNS = "examples/captures/dns.pcap";
+
+function file(name: string, contents: string | Uint8Array): string {
+  const path = join(folder, name);
+  writeFileSync(path, contents);
+  return path;
+}
+
+function moonhook(...args: string[]): { status: number | null; out: string; talk: string } {
+  const { status, stdout, stderr } = spawnSync("bin/moonhook", args, { encoding: "utf8" });
+  return { status, out: stdout, talk: stderr };
+}
+
+const hook = (body: string) => `
+local nf = require("linux.nf")
+require("netfilter").register{ pf = nf.proto.INET, hooknum = nf.inet.POST_ROUTING, priority = 0, hook = function(skb)
+${body}
+end }`;
+
+test("run --json prints an object for each packet and log line, and the summary last", () => {
+  const { status, out } = moonhook("run", "examples/dnsblock.lua", "--pcap", DNS, "--json");
+  const lines = out
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  expect(status).toBe(0);
+  expect(lines.filter(({ type }) => type === "packet")).toHaveLength(20);
+  expect(lines.find(({ n }) => n === 3)).toEqual({
+    type: "packet",
+    n: 3,
+    time: expect.any(Number),
+    path: "output",
+    verdict: "drop",
+    modified: false,
+    mark: 0,
+  });
+  expect(lines.filter(({ type }) => type === "log")[0]).toEqual({
+    type: "log",
+    level: "info",
+    text: "dnsblock: blocked ads.example.com",
+  });
+  expect(lines.at(-1)).toEqual({
+    type: "summary",
+    packets: 20,
+    accepted: 15,
+    dropped: 5,
+    modified: 0,
+    errors: 0,
+  });
+});
+
+test("--write keeps what left the path, and the script may be given by name", () => {
+  const written = join(folder, "left.pcap");
+  expect(moonhook("run", "dnsblock", "--pcap", DNS, "--write", written, "--quiet")).toMatchObject({
+    status: 0,
+    out: "20 packets: 15 accepted, 5 dropped, 0 modified, 0 script errors\n",
+  });
+  expect(moonhook("run", "dnsblock", "--pcap", written, "--quiet").out).toContain("15 packets: 15 accepted");
+});
+
+test.each([
+  ["an endless loop", "while true do end", "instruction budget exceeded"],
+  [
+    "endless allocation",
+    "local t = {} while true do t[#t + 1] = ('x'):rep(1e6 // 1 | 0) end".replace("1e6 // 1 | 0", "1000000"),
+    "not enough memory",
+  ],
+  ["an endless recursion", "local function f() return 1 + f() end f()", "stack overflow"],
+  ["an error", "local x = nil; x.y = 1", "attempt to index a nil value (local 'x')"],
+])("%s in a hook is logged, the packet accepted, the next one served", (_, body, message) => {
+  const script = file("bad.lua", hook(`served = (served or 0) + 1\nprint("served " .. served)\n${body}`));
+  const { status, out, talk } = moonhook("run", script, "--pcap", DNS, "--memory", "64");
+  expect(status).toBe(0);
+  expect(talk).toContain(message);
+  expect(out).toContain("served 20\n");
+  expect(out).toContain("20 accepted, 0 dropped, 0 modified, 20 script errors");
+});
+
+test.each([
+  ["no command", [], 2, "usage:"],
+  ["an unknown command", ["fly"], 2, "there is no command 'fly'"],
+  ["an unknown option", ["run", "--fly"], 2, "--fly"],
+  ["no script", ["run"], 2, "no script given"],
+  ["a missing script", ["run", "nowhere", "--pcap", DNS], 2, "cannot find script 'nowhere'"],
+  [
+    "a missing capture",
+    ["run", "dnsblock", "--pcap", "nowhere.pcap"],
+    2,
+    "cannot open capture 'nowhere.pcap'",
+  ],
+  [
+    "a bad number",
+    ["run", "dnsblock", "--pcap", DNS, "--budget", "many"],
+    2,
+    "--budget needs a whole number",
+  ],
+  ["a wrong context", ["run", "dnsblock", "soft", "--pcap", DNS], 2, "'soft' is no context"],
+])("%s is a clear error", (_, args, status, message) => {
+  const result = moonhook(...args);
+  expect(result.talk).toContain(message);
+  expect(result).toMatchObject({ status, out: "" });
+});
+
+test("a script error names position and source line", () => {
+  const script = file("broken.lua", "local a = 1\nlocal b = a.b.c\n");
+  expect(moonhook("run", script, "--pcap", DNS)).toMatchObject({
+    status: 1,
+    talk: expect.stringContaining(
+      `${script}:2: attempt to index a nil value (field 'b')\n    2 | local b = a.b.c\n`,
+    ),
+  });
+});
+
+test("a cut capture: packets before the damage are processed and kept, the damage is reported", () => {
+  const whole = readFileSync(DNS);
+  const cut = file("cut.pcap", whole.subarray(0, whole.length - 30));
+  const written = join(folder, "kept.pcap");
+  const { status, out, talk } = moonhook("run", "dnsblock", "--pcap", cut, "--write", written, "--quiet");
+  expect({ status, out }).toEqual({
+    status: 1,
+    out: "19 packets: 14 accepted, 5 dropped, 0 modified, 0 script errors\n",
+  });
+  expect(talk).toContain("cannot read all of");
+  expect(moonhook("run", "dnsblock", "--pcap", written, "--quiet").out).toContain("14 packets");
+});
+
+test("a foreign file is refused and nothing is written", () => {
+  const foreign = file("foreign.pcap", "this is no capture at all, but a sentence");
+  const written = join(folder, "never.pcap");
+  const { status, talk } = moonhook("run", "dnsblock", "--pcap", foreign, "--write", written);
+  expect(status).toBe(1);
+  expect(talk).toContain("cannot read all of");
+  expect(existsSync(`${written}.tmp`)).toBe(false);
+});
+
+test("check finds what a script asks for in vain", () => {
+  expect(moonhook("check", "dnsblock")).toMatchObject({
+    status: 0,
+    out: expect.stringContaining("sim: examples/dnsblock.lua can run"),
+  });
+  const script = file("vain.lua", 'local x = require("nosuch")\n');
+  expect(moonhook("check", script)).toMatchObject({
+    status: 1,
+    out: expect.stringContaining(`${script}:1:`),
+  });
+});
+
+test("lua runs a file with arguments, prints bytes, and fails with status 1", () => {
+  const script = file("program.lua", "print(select('#', ...), ..., '\\xe2\\x82\\xac') error('enough')");
+  expect(moonhook("lua", script, "one", "two")).toMatchObject({
+    status: 1,
+    out: "2\tone\ttwo\t€\n",
+    talk: `moonhook lua: ${script}:1: enough\n`,
+  });
+});
