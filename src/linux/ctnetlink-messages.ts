@@ -1,8 +1,8 @@
 /** The attributes of linux/netfilter/nfnetlink_conntrack.h, as tables. */
 
-import { IPCTNL_MSG } from "../uapi/nfnetlink-conntrack.ts";
 import { NFNL_SUBSYS, nfnlType } from "../uapi/nfnetlink.ts";
-import { attributes, bytes as anyBytes, cstring, nest } from "../wire/attributes.ts";
+import { IPCTNL_MSG } from "../uapi/nfnetlink-conntrack.ts";
+import { bytes as anyBytes, attributes, cstring, nest } from "../wire/attributes.ts";
 import { nfgenmsg } from "../wire/netlink.ts";
 import { bytes, struct, u8, u16be, u32be, u64be } from "../wire/struct.ts";
 import { payloadLayout } from "./netlink-message.ts";

@@ -2,7 +2,12 @@
 
 import { NETLINK } from "../uapi/netlink.ts";
 import type { ValueOf } from "../wire/attributes.ts";
-import { CT_GET, type connectionAttributes, connectionMessage, type tupleAttributes } from "./ctnetlink-messages.ts";
+import {
+  CT_GET,
+  type connectionAttributes,
+  connectionMessage,
+  type tupleAttributes,
+} from "./ctnetlink-messages.ts";
 import { ErrnoError } from "./errors.ts";
 import { NetlinkSocket } from "./netlink-socket.ts";
 

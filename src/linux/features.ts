@@ -2,12 +2,17 @@
 
 import { existsSync } from "node:fs";
 import { NETLINK } from "../uapi/netlink.ts";
-import { type CapabilityName, effectiveCapabilities, hasCapability, howToGetCapability } from "./capabilities.ts";
+import {
+  type CapabilityName,
+  effectiveCapabilities,
+  hasCapability,
+  howToGetCapability,
+} from "./capabilities.ts";
 import { ConntrackSocket } from "./ctnetlink.ts";
 import { whyNoSystemCalls } from "./ffi.ts";
 import { kernelRelease } from "./machine.ts";
-import { namespaceNames } from "./netns.ts";
 import { NetlinkSocket } from "./netlink-socket.ts";
+import { namespaceNames } from "./netns.ts";
 import { QueueSocket } from "./nfqueue.ts";
 import { probeQueueStatement } from "./nftables.ts";
 
@@ -104,8 +109,14 @@ const rows: readonly Row[] = [
     howToGet: "a kernel with CONFIG_NFT_QUEUE, or CONFIG_NFT_COMPAT and CONFIG_NETFILTER_XT_TARGET_NFQUEUE",
     probe: () => {
       const statement = probeQueueStatement();
-      const words = { queue: "expression 'queue'", NFQUEUE: "target NFQUEUE through the compatibility layer" };
-      return { ok: statement !== undefined, detail: statement ? words[statement] : "neither expression nor target" };
+      const words = {
+        queue: "expression 'queue'",
+        NFQUEUE: "target NFQUEUE through the compatibility layer",
+      };
+      return {
+        ok: statement !== undefined,
+        detail: statement ? words[statement] : "neither expression nor target",
+      };
     },
   },
   {

@@ -1,5 +1,6 @@
 /** Public entry `moonhook/netlink`: netlink, nfqueue, nf_tables, conntrack and rtnetlink for Node on Linux. */
 
+export { DecodeError } from "../wire/decode-error.ts";
 export { type CapabilityName, effectiveCapabilities, hasCapability } from "./capabilities.ts";
 export { type Connection, type ConnectionTuple, ConntrackSocket, decodeConnection } from "./ctnetlink.ts";
 export * from "./ctnetlink-messages.ts";
@@ -24,4 +25,3 @@ export { OwnedTables, probeQueueStatement, type QueuedHook, type QueueStatement 
 export * from "./nftables-messages.ts";
 export { RawSender } from "./raw-send.ts";
 export { type InterfaceAddress, type Link, RouteSocket } from "./route.ts";
-export { DecodeError } from "../wire/decode-error.ts";
