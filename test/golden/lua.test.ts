@@ -22,7 +22,9 @@ function runLua(source: string): string {
   return textFromLatin1(lines.map((line) => `${line}\n`).join(""));
 }
 
-for (const name of readdirSync(FOLDER).sort()) {
+for (const name of readdirSync(FOLDER)
+  .filter((file) => file.endsWith(".txt"))
+  .sort()) {
   const path = `${FOLDER}/${name}`;
   const cases = readFileSync(path, "utf8")
     .split(/^-- case: /m)
