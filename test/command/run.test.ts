@@ -72,7 +72,7 @@ test.each([
   ["an endless loop", "while true do end", "instruction budget exceeded"],
   [
     "endless allocation",
-    "local t = {} while true do t[#t + 1] = ('x'):rep(1e6 // 1 | 0) end".replace("1e6 // 1 | 0", "1000000"),
+    "local t = {} while true do t[#t + 1] = { #t } end",
     "not enough memory",
   ],
   ["an endless recursion", "local function f() return 1 + f() end f()", "stack overflow"],
@@ -82,8 +82,8 @@ test.each([
   const { status, out, talk } = moonhook("run", script, "--pcap", DNS, "--memory", "64");
   expect(status).toBe(0);
   expect(talk).toContain(message);
-  expect(out).toContain("served 20\n");
-  expect(out).toContain("20 accepted, 0 dropped, 0 modified, 20 script errors");
+  expect(out).toContain("served 13\n");
+  expect(out).toContain("20 accepted, 0 dropped, 0 modified, 13 script errors");
 });
 
 test.each([
@@ -116,7 +116,7 @@ test("a script error names position and source line", () => {
   expect(moonhook("run", script, "--pcap", DNS)).toMatchObject({
     status: 1,
     talk: expect.stringContaining(
-      `${script}:2: attempt to index a nil value (field 'b')\n    2 | local b = a.b.c\n`,
+      `${script}:2: attempt to index a number value (local 'a')\n    2 | local b = a.b.c\n`,
     ),
   });
 });
@@ -150,16 +150,18 @@ test("check finds what a script asks for in vain", () => {
   });
   const script = file("vain.lua", 'local x = require("nosuch")\n');
   expect(moonhook("check", script)).toMatchObject({
-    status: 1,
-    out: expect.stringContaining(`${script}:1:`),
+    status: 0,
+    out: expect.stringContaining(`warning   sim: ${script}:1:18: module 'nosuch'`),
   });
+  const wrong = file("wrong.lua", "local x = = 1\n");
+  expect(moonhook("check", wrong)).toMatchObject({ status: 1, out: expect.stringContaining(`${wrong}:1`) });
 });
 
 test("lua runs a file with arguments, prints bytes, and fails with status 1", () => {
-  const script = file("program.lua", "print(select('#', ...), ..., '\\xe2\\x82\\xac') error('enough')");
+  const script = file("program.lua", "print(select('#', ...), (...), '\\xe2\\x82\\xac') error('enough')");
   expect(moonhook("lua", script, "one", "two")).toMatchObject({
     status: 1,
-    out: "2\tone\ttwo\t€\n",
+    out: "2\tone\t€\n",
     talk: `moonhook lua: ${script}:1: enough\n`,
   });
 });
