@@ -1,53 +1,235 @@
 #!/bin/sh
-# Makes dns.pcap: real queries of dig to a real dnsmasq, captured by tcpdump in two network namespaces. Needs root.
+# Makes the captures in this folder anew, from real traffic: dig, curl, openssl and nc in one network namespace talk to
+# dnsmasq, openssl and nc in another, and tcpdump listens in between. As root on Linux:
+#
+#   examples/captures/make-captures.sh [dns] [tls] [tcp] [knock] [flood]
+#
+# Each name makes one file; none makes all. Nothing outside the two namespaces is touched; they are removed at the
+# end, and what a killed run left behind is removed by the next one. Needs: iproute2 dnsmasq bind9-dnsutils curl
+# openssl netcat-openbsd tcpdump.
+#
+#   client 10.77.0.1 10.77.0.3 fd77::1  <── veth ──>  server 10.77.0.2 fd77::2
 set -eu
 cd "$(dirname "$0")"
 PATH="$PATH:/usr/sbin:/sbin"
-client="moonhook-capture-client-$$" server="moonhook-capture-server-$$"
-dns_pid="" dump_pid=""
-cleanup() {
-  trap - EXIT INT TERM
-  [ -z "$dump_pid" ] || kill "$dump_pid" 2>/dev/null || true
-  [ -z "$dns_pid" ] || kill "$dns_pid" 2>/dev/null || true
-  ip netns delete "$client" 2>/dev/null || true
-  ip netns delete "$server" 2>/dev/null || true
-}
-trap cleanup EXIT INT TERM
+client=moonhook-capture-client
+server=moonhook-capture-server
+work=$(mktemp -d)
 
-ip netns add "$client"
-ip netns add "$server"
-ip -n "$client" link add veth0 type veth peer name veth0 netns "$server"
-for ns in "$client" "$server"; do
-  ip netns exec "$ns" sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.veth0.accept_dad=0
-  ip -n "$ns" link set lo up
+remove() {
+  for ns in $client $server; do
+    for pid in $(ip netns pids $ns 2>/dev/null); do kill -9 "$pid" 2>/dev/null || true; done
+    ip netns delete $ns 2>/dev/null || true
+  done
+}
+finish() {
+  trap - EXIT INT TERM
+  remove
+  rm -rf "$work"
+}
+trap finish EXIT
+trap 'exit 1' INT TERM
+
+in_client() { ip netns exec $client "$@"; }
+in_server() { ip netns exec $server "$@"; }
+
+# wait_for COMMAND…: until it succeeds, ten seconds at most.
+wait_for() {
+  tries=0
+  until "$@" >/dev/null 2>&1; do
+    tries=$((tries + 1))
+    [ $tries -lt 100 ] || { echo "make-captures: gave up waiting for: $*" >&2; exit 1; }
+    sleep 0.1
+  done
+}
+listening() { in_server ss -Hltn "sport = :$1" | grep -q .; }
+
+begin() { # begin FILE FILTER: starts to listen in the client's namespace
+  file=$1
+  in_client tcpdump -i mh0 -U -s 0 -w "$work/$file" "$2" 2>"$work/talk" &
+  tcpdump_pid=$!
+  wait_for grep -q 'listening on' "$work/talk"
+}
+
+end() { # the last packets may still be on their way to tcpdump
+  sleep 0.5
+  kill -INT $tcpdump_pid
+  wait $tcpdump_pid || true
+  mv "$work/$file" "$file"
+  printf '%-12s %6d bytes, %d packets\n' "$file" "$(wc -c <"$file")" "$(tcpdump -r "$file" 2>/dev/null | wc -l)"
+}
+
+remove
+for ns in $client $server; do
+  ip netns add $ns
+  in_ns="ip netns exec $ns"
+  $in_ns sh -c 'for f in all default; do echo 0 >/proc/sys/net/ipv6/conf/$f/accept_dad; done'
 done
-ip -n "$client" address add 10.77.0.1/24 dev veth0
-ip -n "$server" address add 10.77.0.2/24 dev veth0
-ip -n "$client" address add fd77::1/64 dev veth0 nodad
-ip -n "$server" address add fd77::2/64 dev veth0 nodad
-ip -n "$client" link set veth0 up
-ip -n "$server" link set veth0 up
-sleep 1
-ip netns exec "$server" dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts --user=root --pid-file \
-  --listen-address=10.77.0.2,fd77::2 --bind-interfaces --cname=www.example.org,web.example.org \
-  --host-record=web.example.org,192.0.2.80,2001:db8::80 --address=/#/192.0.2.7 &
-dns_pid=$!
-sleep 1
-ip netns exec "$client" tcpdump -i veth0 --immediate-mode -U -w dns.pcap -q port 53 2>/dev/null &
-dump_pid=$!
-sleep 1
-ask() { ip netns exec "$client" dig +short +time=1 +tries=1 "$@" >/dev/null; }
-ask @10.77.0.2 www.example.org A
-ask @10.77.0.2 ads.example.com A
-ask @10.77.0.2 ADS.Example.COM A
-ask @10.77.0.2 banner.ads.example.com AAAA
-ask @10.77.0.2 example.com A
-ask @10.77.0.2 notads.example.com A
-ask @10.77.0.2 ads.example.com.example.org A
-ask @fd77::2 tracker.example.net AAAA
-ask @fd77::2 www.example.org AAAA
-ask @fd77::2 a.b.tracker.example.net A
-sleep 1
-kill "$dump_pid"
-wait "$dump_pid" || true
-dump_pid=""
+ip link add mh0 netns $client address 02:00:00:00:77:01 type veth peer name mh0 netns $server address 02:00:00:00:77:02
+for ns in $client $server; do
+  ip -n $ns link set lo up
+  # What tcpdump sees is then what would be on the wire: one segment a packet, checksums computed.
+  ip -n $ns link set mh0 up gso_max_segs 1
+done
+ip -n $client address add 10.77.0.1/24 dev mh0
+ip -n $client address add 10.77.0.3/24 dev mh0
+ip -n $client address add fd77::1/64 dev mh0 nodad
+ip -n $server address add 10.77.0.2/24 dev mh0
+ip -n $server address add fd77::2/64 dev mh0 nodad
+
+ask() { in_client dig +time=2 +tries=1 +noall "$@" >/dev/null; }
+
+make_dns() {
+  cat >"$work/dnsmasq.conf" <<CONF
+no-resolv
+no-hosts
+user=root
+bind-interfaces
+listen-address=10.77.0.2,fd77::2
+local-ttl=60
+host-record=ads.example.com,192.0.2.1,2001:db8::1
+host-record=tracker.example.net,192.0.2.2,2001:db8::2
+host-record=www.example.org,192.0.2.7,2001:db8::7
+host-record=www.doctor.example,198.51.100.1
+host-record=edge.cdn.example,198.51.100.2
+cname=alias.doctor.example,www.doctor.example
+cname=shop.doctor.example,shop.cdn.example
+cname=shop.cdn.example,edge.cdn.example
+address=/example.com/192.0.2.9
+address=/example.com/2001:db8::9
+address=/example.net/192.0.2.9
+address=/example.test/192.0.2.9
+CONF
+  in_server dnsmasq --keep-in-foreground --conf-file="$work/dnsmasq.conf" --pid-file &
+  dnsmasq_pid=$!
+  wait_for ask @10.77.0.2 ready.example.test
+  begin dns.pcap 'udp port 53'
+  # Over IPv4: other names, listed ones, names below them, mixed case, look-alikes.
+  ask @10.77.0.2 www.example.org A
+  ask @10.77.0.2 ads.example.com A
+  ask @10.77.0.2 ads.example.com AAAA
+  ask @10.77.0.2 tracker.example.net A
+  ask @10.77.0.2 cdn.eu.ads.example.com A
+  ask @10.77.0.2 AdS.eXaMpLe.CoM A
+  ask @10.77.0.2 badads.example.com A
+  ask @10.77.0.2 ads.example.com.example.test A
+  ask @10.77.0.2 ads-example.com A
+  ask @10.77.0.2 example.com A
+  ask @10.77.0.2 com NS
+  ask @10.77.0.2 . NS
+  ask @10.77.0.2 +noedns +norecurse x.tracker.example.net AAAA
+  # Over IPv6.
+  ask @fd77::2 www.example.org AAAA
+  ask @fd77::2 ads.example.com A
+  ask @fd77::2 WWW.ADS.EXAMPLE.COM AAAA
+  ask @fd77::2 xads.example.com A
+  # For the doctor: a listed name, an alias of it, a listed name that is an alias itself, over both families.
+  ask @10.77.0.2 www.doctor.example A
+  ask @10.77.0.2 alias.doctor.example A
+  ask @10.77.0.2 Shop.Doctor.Example A
+  ask @10.77.0.2 edge.cdn.example A
+  ask @10.77.0.2 shop.doctor.example CNAME
+  ask @10.77.0.2 www.doctor.example AAAA
+  ask @fd77::2 www.doctor.example A
+  ask @fd77::2 shop.doctor.example A
+  end
+  kill $dnsmasq_pid
+}
+
+hello() { # hello ADDRESS NAME: a TLS handshake, no data
+  in_client openssl s_client -connect "$1:443" -servername "$2" </dev/null >/dev/null 2>&1 || true
+}
+
+make_tls() {
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=example \
+    -keyout "$work/key.pem" -out "$work/cert.pem" 2>/dev/null
+  in_server openssl s_server -quiet -accept '[::]:443' -cert "$work/cert.pem" -key "$work/key.pem" </dev/null \
+    >/dev/null 2>&1 &
+  tls_pid=$!
+  wait_for listening 443
+  begin tls.pcap 'tcp port 443'
+  hello 10.77.0.2 www.example.org
+  hello 10.77.0.2 blocked.example.com
+  hello 10.77.0.2 www.Blocked.Example.com
+  hello 10.77.0.2 unblocked.example.com
+  in_client openssl s_client -connect 10.77.0.2:443 -noservername </dev/null >/dev/null 2>&1 || true
+  hello '[fd77::2]' tracker.example.net
+  hello '[fd77::2]' www.example.net
+  # A server that takes only small segments: the ClientHello comes in pieces.
+  in_server sh -c 'echo 0 >/proc/sys/net/ipv4/route/min_adv_mss'
+  ip -n $server route change 10.77.0.0/24 dev mh0 src 10.77.0.2 advmss 150
+  hello 10.77.0.2 blocked.example.com
+  hello 10.77.0.2 www.example.org
+  ip -n $server route change 10.77.0.0/24 dev mh0 src 10.77.0.2
+  # Not TLS at all.
+  printf 'GET / HTTP/1.0\r\n\r\n' | in_client nc -N -w 2 10.77.0.2 443 >/dev/null || true
+  end
+  kill $tls_pid
+}
+
+fetch() { in_client curl -s --max-time 5 -o /dev/null "$1" || true; }
+
+make_tcp() {
+  for port in 80 8080; do
+    in_server openssl s_server -quiet -WWW -accept "[::]:$((port + 1))" -nocert </dev/null >/dev/null 2>&1 &
+    in_server sh -c "while printf 'HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nok\n' | nc -N -l $port >/dev/null; do :; done" &
+    in_server sh -c "while printf 'HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nok\n' | nc -6 -N -l fd77::2 $port >/dev/null; do :; done" &
+  done
+  wait_for listening 8080
+  begin tcp.pcap 'tcp'
+  fetch http://10.77.0.2/
+  fetch http://10.77.0.2:8080/
+  fetch 'http://[fd77::2]/'
+  fetch 'http://[fd77::2]:8080/'
+  end
+  remove_servers
+}
+
+knock() { # knock SOURCE PORT…: one connection attempt to each
+  from=$1
+  shift
+  for port; do in_client nc -z -w 1 -s "$from" "${to:-10.77.0.2}" "$port" || true; done
+}
+
+make_knock() {
+  in_server nc -lk 22 >/dev/null &
+  in_server nc -6 -lk fd77::2 22 >/dev/null &
+  wait_for listening 22
+  begin knock.pcap tcp
+  knock 10.77.0.3 22
+  knock 10.77.0.1 7000 8000 9000
+  knock 10.77.0.1 22
+  knock 10.77.0.3 22           # another source: still closed
+  knock 10.77.0.3 7000 9000 8000
+  knock 10.77.0.3 22           # wrong order
+  knock 10.77.0.3 7000 8000 1234 9000
+  knock 10.77.0.3 22           # a wrong knock in between
+  knock 10.77.0.3 9000 7000 7000 8000 9000
+  knock 10.77.0.3 22           # a false start and a repetition do not matter
+  (to=fd77::2 && knock fd77::1 22 7000 8000 9000 22)
+  sleep 6
+  knock 10.77.0.1 22           # closed again
+  knock 10.77.0.1 7000 8000
+  sleep 6
+  knock 10.77.0.1 9000 22      # too slow
+  end
+  remove_servers
+}
+
+make_flood() {
+  in_server nc -lku 10.77.0.2 5000 >/dev/null &
+  sleep 0.3
+  begin flood.pcap 'udp port 5000'
+  in_client sh -c 'for n in $(seq 40); do echo $n; sleep 0.005; done' | in_client nc -u -q 0 -s 10.77.0.1 10.77.0.2 5000
+  in_client sh -c 'for n in 1 2 3; do echo $n; sleep 0.01; done' | in_client nc -u -q 0 -s 10.77.0.3 10.77.0.2 5000
+  sleep 1
+  in_client sh -c 'for n in $(seq 15); do echo $n; sleep 0.01; done' | in_client nc -u -q 0 -s 10.77.0.1 10.77.0.2 5000
+  end
+  remove_servers
+}
+
+remove_servers() {
+  for pid in $(ip netns pids $server); do kill "$pid" 2>/dev/null || true; done
+}
+
+for name in ${*:-dns tls tcp knock flood}; do make_"$name"; done

@@ -1,6 +1,7 @@
 /** `moonhook check SCRIPT`: what each backend cannot do with a script, by line. Starts nothing. */
 
 import type { Diagnostic } from "../backends/backend.ts";
+import { nfqueue } from "../backends/nfqueue.ts";
 import { sim } from "../backends/sim.ts";
 import { textFromLatin1 } from "../util/latin1.ts";
 import { EXIT_DONE, EXIT_FAILED, usageFailure } from "./failure.ts";
@@ -9,7 +10,7 @@ import type { CommandLine, ParsedLine } from "./options.ts";
 import { colour } from "./output.ts";
 import { readScript } from "./script-file.ts";
 
-const backends = { sim };
+const backends = { sim, nfqueue };
 
 const commandLine: CommandLine = {
   name: "check",

@@ -1,5 +1,6 @@
 /** `moonhook doctor`: what this machine offers, and what is missing for which backend. */
 
+import { probeFeatures } from "../linux/features.ts";
 import { EXIT_DONE } from "./failure.ts";
 import type { Streams, Subcommand } from "./main.ts";
 import type { CommandLine, ParsedLine } from "./options.ts";
@@ -22,14 +23,18 @@ async function run(line: ParsedLine, { out }: Streams): Promise<number> {
       ok: major >= MIN_NODE,
       detail: `Node.js ${process.versions.node} on ${process.platform} ${process.arch}; ${MIN_NODE} or later is needed`,
       neededBy: "sim",
+      howToGet: "install a later Node.js",
     },
+    ...probeFeatures(),
   ];
-  for (const { feature, ok, detail, neededBy } of rows) {
-    if (line.values["json"]) out.line(JSON.stringify({ type: "feature", feature, ok, detail, neededBy }));
-    else
-      out.line(
-        `${ok ? colour(out, "green", "ok     ") : colour(out, "red", "missing")}  ${detail} (${neededBy})`,
-      );
+  for (const row of rows) {
+    if (line.values["json"]) {
+      out.line(JSON.stringify({ type: "feature", ...row }));
+      continue;
+    }
+    const mark = row.ok ? colour(out, "green", "ok     ") : colour(out, "red", "missing");
+    out.line(`${mark}  ${row.feature}: ${row.detail} (for ${row.neededBy})`);
+    if (!row.ok && row.howToGet !== "") out.line(`         ${row.howToGet}`);
   }
   return EXIT_DONE;
 }

@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { liveBytes } from "../linux/memory-meter.ts";
+import { fileReader } from "../linux/script-files.ts";
 import { LuaError, LuaState, ScriptAbort, toJavaScript } from "../lua/index.ts";
 import { bytesFromLatin1, latin1FromText, textFromLatin1 } from "../util/latin1.ts";
 import { CommandFailure, EXIT_DONE, EXIT_FAILED, EXIT_USAGE } from "./failure.ts";
@@ -9,7 +10,6 @@ import { nodeIoHost } from "./io-host.ts";
 import type { Streams, Subcommand } from "./main.ts";
 import { type CommandLine, numberOption, type ParsedLine } from "./options.ts";
 import { writeAll } from "./output.ts";
-import { scriptFileReader } from "./script-file.ts";
 
 const MIB = 1024 * 1024;
 // A program that a person started may work for a while; a hook may not.
@@ -58,7 +58,7 @@ async function run(line: ParsedLine, { out, talk }: Streams): Promise<number> {
       talk.line(`Lua warning: ${textFromLatin1(text)}`);
       talk.flush();
     },
-    readFile: scriptFileReader({ path: file }),
+    readFile: fileReader(file),
     io: nodeIoHost,
   });
   try {

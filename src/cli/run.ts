@@ -1,40 +1,43 @@
-/** `moonhook run SCRIPT`: a script on the packets of a capture. */
+/** `moonhook run SCRIPT`: a script on the packets of a capture (run-capture.ts) or on live ones (run-live.ts). */
 
-import { closeSync, openSync, readSync, renameSync, unlinkSync } from "node:fs";
-import type { Running, Script } from "../backends/backend.ts";
-import { sim } from "../backends/sim.ts";
-import { liveBytes } from "../linux/memory-meter.ts";
-import { LuaError, ScriptAbort } from "../lua/index.ts";
 import type { RuntimeContext } from "../runtime/runtime.ts";
-import { textFromLatin1 } from "../util/latin1.ts";
-import { CaptureError } from "../wire/capture.ts";
-import { type EventPrinter, jsonPrinter, quietPrinter, textPrinter } from "./event-printer.ts";
-import { CommandFailure, EXIT_DONE, EXIT_FAILED, EXIT_MACHINE, EXIT_USAGE, usageFailure } from "./failure.ts";
+import { jsonPrinter, quietPrinter, textPrinter } from "./event-printer.ts";
+import { usageFailure } from "./failure.ts";
 import type { Streams, Subcommand } from "./main.ts";
 import { type CommandLine, numberOption, type ParsedLine, stringOption } from "./options.ts";
-import { writeAll } from "./output.ts";
-import { readScript, scriptFileReader, sourceExcerpt } from "./script-file.ts";
+import { readScript } from "./script-file.ts";
 
 const MIB = 1024 * 1024;
-const CHUNK_BYTES = 256 * 1024;
 const CONTEXTS: readonly string[] = ["softirq", "hardirq", "process"];
 const HINT = "Try 'moonhook run --help'.";
+/** Options that mean something on one backend only. */
+const SIM_ONLY = ["pcap", "write", "local"];
+const LIVE_ONLY = ["netns", "fail"];
 
 const commandLine: CommandLine = {
   name: "run",
   synopsis: "SCRIPT [softirq|hardirq|process] [options]",
-  summary: "Runs a script on packets: those of a capture file (--pcap).",
+  summary: "Runs a script on packets: those of a capture file (--pcap), or live ones of Linux.",
   options: {
     on: {
       value: "BACKEND",
-      choices: ["auto", "sim"],
-      help: "where to run; auto (the default) takes sim for --pcap",
+      choices: ["auto", "sim", "nfqueue"],
+      help: "auto (the default) takes sim with --pcap, otherwise nfqueue",
     },
-    pcap: { value: "FILE", help: "packets from this pcap or pcapng file; '-' is standard input" },
-    write: { value: "FILE", help: "the packets that left the path, as rewritten; '-' is standard output" },
+    pcap: { value: "FILE", help: "sim: packets from this pcap or pcapng file; '-' is standard input" },
+    write: {
+      value: "FILE",
+      help: "sim: the packets that left the path, as rewritten; '-' is standard output",
+    },
     local: {
       value: "ADDR,…",
-      help: "the machine's own addresses; auto (the default) takes the busiest of the capture",
+      help: "sim: the machine's own addresses; auto takes the busiest of the capture",
+    },
+    netns: { value: "NAME", help: "live: in this network namespace" },
+    fail: {
+      value: "HOW",
+      choices: ["open", "closed"],
+      help: "live: packets that cannot be asked about pass (open, the default) or are dropped",
     },
     budget: {
       value: "N",
@@ -44,7 +47,10 @@ const commandLine: CommandLine = {
     json: { help: "one JSON object a line" },
     quiet: { help: "only the summary" },
   },
-  notes: ["Exit status: 0 done, 1 the script or the capture failed, 2 usage, 3 the machine cannot do it."],
+  notes: [
+    "Live runs end with Ctrl-C; their rules end with the process, however it ends.",
+    "Exit status: 0 done, 1 the script or the capture failed, 2 usage, 3 the machine cannot do it.",
+  ],
 };
 
 async function run(line: ParsedLine, streams: Streams): Promise<number> {
@@ -53,151 +59,52 @@ async function run(line: ParsedLine, streams: Streams): Promise<number> {
   const unknown = words.find((word) => !CONTEXTS.includes(word));
   if (unknown !== undefined)
     throw usageFailure(`'${unknown}' is no context; they are ${CONTEXTS.join(", ")}`, HINT);
-  const script = readScript(name);
   const pcap = stringOption(line, "pcap");
-  if (pcap === undefined) {
-    throw new CommandFailure(
-      EXIT_MACHINE,
-      "live packets are not built yet; give a capture with --pcap FILE",
-      [HINT],
-    );
-  }
-  const write = stringOption(line, "write");
-  if (write === "-" && (line.values["json"] || !line.values["quiet"])) {
-    throw usageFailure("--write - needs standard output for the capture: add --quiet", HINT);
-  }
+  const on = stringOption(line, "on") ?? "auto";
+  const backend = on !== "auto" ? on : pcap === undefined ? "nfqueue" : "sim";
+  const foreign = (backend === "sim" ? LIVE_ONLY : SIM_ONLY).find(
+    (option) => line.values[option] !== undefined,
+  );
+  if (foreign !== undefined) throw usageFailure(`--${foreign} means nothing on ${backend}`, HINT);
   const printer = line.values["json"]
     ? jsonPrinter(streams)
     : line.values["quiet"]
       ? quietPrinter(streams)
       : textPrinter(streams);
-  return runCapture(script, pcap, write, words[0] as RuntimeContext | undefined, line, printer, streams);
-}
-
-async function runCapture(
-  script: Script,
-  pcap: string,
-  write: string | undefined,
-  context: RuntimeContext | undefined,
-  line: ParsedLine,
-  printer: EventPrinter,
-  { talk, out }: Streams,
-): Promise<number> {
-  const input = openInput(pcap);
-  const output = write === undefined ? undefined : new OutputFile(write);
   const budget = numberOption(line, commandLine, "budget");
   const memory = numberOption(line, commandLine, "memory");
-  const local = stringOption(line, "local");
-  let running: Running | undefined;
-  const interrupt = () => void running?.stop();
-  process.once("SIGINT", interrupt);
-  process.once("SIGTERM", interrupt);
-  try {
-    running = await sim.start(
-      script,
-      {
-        packets: input.chunks(() => out.closed),
-        ...(output === undefined ? {} : { write: (bytes) => output.write(bytes) }),
-        ...(context === undefined ? {} : { context }),
-        ...(budget === undefined ? {} : { budget }),
-        ...(memory === undefined ? {} : { memoryLimitBytes: memory * MIB }),
-        local: local === undefined || local === "auto" ? "auto" : local.split(","),
-        liveBytes,
-        readFile: scriptFileReader(script),
-        onLocal: (address) => {
-          talk.line(
-            address === undefined
-              ? "moonhook: no local address found in the capture: every packet is forwarded"
-              : `moonhook: taking ${address} as the machine's own address (--local changes it)`,
-          );
-          talk.flush();
-        },
-      },
-      printer,
-    );
-    await running.finished;
-    output?.commit();
-    printer.summary(running.counters());
-    return EXIT_DONE;
-  } catch (error) {
-    if (error instanceof CaptureError && running !== undefined) {
-      // What came before the damage counts, and is kept.
-      output?.commit();
-      printer.summary(running.counters());
-      throw new CommandFailure(EXIT_FAILED, `cannot read all of '${pcap}': ${error.message}`);
-    }
-    throw scriptFailure(script, error);
-  } finally {
-    process.off("SIGINT", interrupt);
-    process.off("SIGTERM", interrupt);
-    input.close();
-    output?.discard();
-  }
-}
-
-/** What a script's top level threw, for its author; anything else unchanged. */
-export function scriptFailure(script: Script, error: unknown): unknown {
-  if (!(error instanceof LuaError || error instanceof ScriptAbort)) return error;
-  return new CommandFailure(EXIT_FAILED, textFromLatin1(error.message), sourceExcerpt(script, error.message));
-}
-
-function openInput(path: string): { chunks(stop: () => boolean): Iterable<Uint8Array>; close(): void } {
-  let fd: number;
-  try {
-    fd = path === "-" ? 0 : openSync(path, "r");
-  } catch (error) {
-    throw new CommandFailure(EXIT_USAGE, `cannot open capture '${path}': ${(error as Error).message}`);
-  }
-  return {
-    *chunks(stop) {
-      const buffer = new Uint8Array(CHUNK_BYTES);
-      while (!stop()) {
-        const length = readSync(fd, buffer, 0, buffer.length, null);
-        if (length === 0) return;
-        yield buffer.slice(0, length);
-      }
-    },
-    close: () => {
-      if (fd !== 0) closeSync(fd);
-    },
+  const common = {
+    ...(words[0] === undefined ? {} : { context: words[0] as RuntimeContext }),
+    ...(budget === undefined ? {} : { budget }),
+    ...(memory === undefined ? {} : { memoryLimitBytes: memory * MIB }),
   };
-}
-
-/** Written beside the name it will have, and given that name only when it is whole. */
-class OutputFile {
-  readonly #path: string;
-  readonly #temporary: string;
-  #fd: number | undefined;
-
-  constructor(path: string) {
-    this.#path = path;
-    this.#temporary = `${path}.${process.pid}.tmp`;
-    try {
-      this.#fd = path === "-" ? 1 : openSync(this.#temporary, "w");
-    } catch (error) {
-      throw new CommandFailure(EXIT_USAGE, `cannot write '${path}': ${(error as Error).message}`);
-    }
+  if (backend === "nfqueue") {
+    const script = readScript(name);
+    const netns = stringOption(line, "netns");
+    const { runLive } = await import("./run-live.ts");
+    const failClosed = line.values["fail"] === "closed";
+    return runLive(
+      script,
+      { ...common, failClosed, ...(netns === undefined ? {} : { netns }) },
+      printer,
+      streams,
+    );
   }
-
-  write(bytes: Uint8Array): void {
-    writeAll(this.#fd!, bytes);
+  if (pcap === undefined) throw usageFailure("sim needs packets: give a capture with --pcap FILE", HINT);
+  const script = readScript(name);
+  const write = stringOption(line, "write");
+  if (write === "-" && !line.values["quiet"]) {
+    throw usageFailure("--write - needs standard output for the capture: add --quiet", HINT);
   }
-
-  commit(): void {
-    if (this.#path !== "-") {
-      closeSync(this.#fd!);
-      renameSync(this.#temporary, this.#path);
-    }
-    this.#fd = undefined;
-  }
-
-  /** Removes what was not committed. */
-  discard(): void {
-    if (this.#fd === undefined || this.#path === "-") return;
-    closeSync(this.#fd);
-    unlinkSync(this.#temporary);
-    this.#fd = undefined;
-  }
+  const local = stringOption(line, "local") ?? "auto";
+  const { runCapture } = await import("./run-capture.ts");
+  const options = {
+    ...common,
+    pcap,
+    ...(write === undefined ? {} : { write }),
+    local: local === "auto" ? ("auto" as const) : local.split(","),
+  };
+  return runCapture(script, options, printer, streams);
 }
 
 export const runCommand: Subcommand = { commandLine, run };

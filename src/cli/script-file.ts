@@ -1,10 +1,11 @@
 /** Finds and reads scripts, and shows the line that an error names. */
 
 import { existsSync, readFileSync, statSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, join } from "node:path";
 import type { Script } from "../backends/backend.ts";
+import { LuaError, ScriptAbort } from "../lua/index.ts";
 import { textFromLatin1 } from "../util/latin1.ts";
-import { CommandFailure, EXIT_USAGE } from "./failure.ts";
+import { CommandFailure, EXIT_FAILED, EXIT_USAGE } from "./failure.ts";
 
 /** Where a script given by name is looked for, as `NAME.lua`. */
 const SCRIPT_FOLDERS = [".", "examples", "/lib/modules/lua"];
@@ -25,24 +26,6 @@ export function readScript(name: string): Script {
   }
 }
 
-/**
- * `require` and `loadfile` read through this: relative names are tried in the script's folder, then in the working
- * directory. Returns a latin1 byte string.
- */
-export function scriptFileReader(script: Pick<Script, "path">): (path: string) => string | undefined {
-  const folder = dirname(resolve(script.path));
-  return (path) => {
-    for (const candidate of [resolve(folder, path), resolve(path)]) {
-      try {
-        return readFileSync(candidate, "latin1");
-      } catch {
-        // Not there or not readable: the next place, then the script is told that there is no such file.
-      }
-    }
-    return undefined;
-  };
-}
-
 /** The source line that `path:line:` in `message` names, with its number, for the reader of an error. */
 export function sourceExcerpt(script: Script, message: string): string[] {
   const match = /:(\d+):/.exec(message);
@@ -51,4 +34,10 @@ export function sourceExcerpt(script: Script, message: string): string[] {
   const line = script.source.split("\n")[number - 1];
   if (line === undefined || line.trim() === "") return [];
   return [`${String(number).padStart(5)} | ${textFromLatin1(line.replace(/\r$/, ""))}`];
+}
+
+/** What a script's top level threw, for its author; anything else unchanged. */
+export function scriptFailure(script: Script, error: unknown): unknown {
+  if (!(error instanceof LuaError || error instanceof ScriptAbort)) return error;
+  return new CommandFailure(EXIT_FAILED, textFromLatin1(error.message), sourceExcerpt(script, error.message));
 }

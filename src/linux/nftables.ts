@@ -66,9 +66,18 @@ export class OwnedTables {
    * `ErrnoError`, or `UnsupportedError` when the kernel has no way to queue. Returns the way that it has.
    */
   install(hooks: readonly QueuedHook[]): QueueStatement {
+    return this.#install(hooks, true);
+  }
+
+  /** As `install`, with chains that no packet ever reaches. */
+  probe(hooks: readonly QueuedHook[]): QueueStatement {
+    return this.#install(hooks, false);
+  }
+
+  #install(hooks: readonly QueuedHook[], attached: boolean): QueueStatement {
     for (const statement of ["queue", "NFQUEUE"] as const) {
       try {
-        this.#socket.transaction(batch(this.#requests(hooks, statement)));
+        this.#socket.transaction(batch(this.#requests(hooks, statement, attached)));
         for (const { family } of hooks) this.#families.add(family);
         return statement;
       } catch (error) {
@@ -94,7 +103,7 @@ export class OwnedTables {
     }
   }
 
-  #requests(hooks: readonly QueuedHook[], statement: QueueStatement): NetlinkRequest[] {
+  #requests(hooks: readonly QueuedHook[], statement: QueueStatement, attached: boolean): NetlinkRequest[] {
     const table = this.#name;
     const families = [...new Set(hooks.map(({ family }) => family))];
     const flags = NFT_TABLE_F.NFT_TABLE_F_OWNER;
@@ -103,25 +112,26 @@ export class OwnedTables {
       ...families.map((family) =>
         tableRequest(NEW_TABLE, family, table, NLM_F_CREATE | NLM_F_EXCL, { flags }),
       ),
-      ...hooks.flatMap((hook) => [chainRequest(table, hook), ...ruleRequests(table, hook, statement)]),
+      ...hooks.flatMap((hook) => [
+        chainRequest(table, hook, attached),
+        ...ruleRequests(table, hook, statement),
+      ]),
     ];
   }
 }
 
 /** Which way this kernel has to queue packets from nf_tables in this namespace, undefined when it has none. */
 export function probeQueueStatement(): QueueStatement | undefined {
-  // LOCAL_OUT at the last priority, and a mark that hardly anything carries: the table lives for microseconds.
   const hook: QueuedHook = {
     family: NFPROTO.NFPROTO_IPV4,
-    hooknum: 3,
-    priority: 0x7fffffff,
+    hooknum: 0,
+    priority: 0,
     queue: 0xfffe,
-    marks: [0xfffffffe],
     bypass: true,
   };
   const tables = new OwnedTables(`moonhook-probe-${process.pid}`);
   try {
-    return tables.install([hook]);
+    return tables.probe([hook]);
   } catch (error) {
     if (error instanceof UnsupportedError) return undefined;
     throw error;
@@ -149,7 +159,7 @@ function tableRequest(
 
 const chainName = ({ hooknum, priority }: QueuedHook): string => `hook${hooknum}_priority${priority}`;
 
-function chainRequest(table: string, hook: QueuedHook): NetlinkRequest {
+function chainRequest(table: string, hook: QueuedHook, attached: boolean): NetlinkRequest {
   const { family, hooknum, priority } = hook;
   const name = chainName(hook);
   return {
@@ -157,7 +167,9 @@ function chainRequest(table: string, hook: QueuedHook): NetlinkRequest {
     flags: NLM_F_ACK | NLM_F_CREATE,
     payload: chainMessage.encode(
       { family },
-      { table, name, hook: { hooknum, priority }, policy: NF_VERDICT.NF_ACCEPT, type: "filter" },
+      attached
+        ? { table, name, hook: { hooknum, priority }, policy: NF_VERDICT.NF_ACCEPT, type: "filter" }
+        : { table, name },
     ),
     object: `chain "${name}"`,
   };

@@ -3,7 +3,7 @@
  * read and written while the other side is busy.
  */
 
-import { parentPort, Worker, workerData } from "node:worker_threads";
+import { parentPort, threadId, Worker, workerData } from "node:worker_threads";
 
 export interface WorkerHandlers {
   message(message: unknown): void;
@@ -37,9 +37,21 @@ export function startWorker(
   return { terminate: async () => void (await worker.terminate()) };
 }
 
-/** Inside the thread: what it was given, and how it reports. */
-export function workerSide(): { data: unknown; post: (message: unknown) => void } {
+export interface WorkerSide {
+  /** What the thread was given. */
+  readonly data: unknown;
+  /** No other thread of this machine has the same. */
+  readonly id: string;
+  post(message: unknown): void;
+}
+
+/** Inside the thread. */
+export function workerSide(): WorkerSide {
   const port = parentPort;
   if (port === null) throw new Error("this module runs in a worker thread only");
-  return { data: workerData as unknown, post: (message) => port.postMessage(message) };
+  return {
+    data: workerData as unknown,
+    id: `${process.pid}-${threadId}`,
+    post: (message) => port.postMessage(message),
+  };
 }

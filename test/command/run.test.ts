@@ -70,11 +70,7 @@ test("--write keeps what left the path, and the script may be given by name", ()
 
 test.each([
   ["an endless loop", "while true do end", "instruction budget exceeded"],
-  [
-    "endless allocation",
-    "local t = {} while true do t[#t + 1] = { #t } end",
-    "not enough memory",
-  ],
+  ["endless allocation", "local t = {} while true do t[#t + 1] = { #t } end", "not enough memory"],
   ["an endless recursion", "local function f() return 1 + f() end f()", "stack overflow"],
   ["an error", "local x = nil; x.y = 1", "attempt to index a nil value (local 'x')"],
 ])("%s in a hook is logged, the packet accepted, the next one served", (_, body, message) => {

@@ -1,0 +1,79 @@
+/** What Lua modules need of the kernel, answered by the one this thread runs on. */
+
+import type { HookRegistration, Kernel, LogLevel } from "../kernel/kernel.ts";
+import type { Skb } from "../kernel/skb.ts";
+import { realtimeClock } from "../linux/clock.ts";
+import { ErrnoError } from "../linux/errors.ts";
+import { possibleCpuCount } from "../linux/machine.ts";
+import { RawSender } from "../linux/raw-send.ts";
+import { RouteSocket } from "../linux/route.ts";
+import { LiveDevices } from "./live-devices.ts";
+import { Stations } from "./stations.ts";
+
+/** Random numbers are fetched in blocks: asking the system for eight bytes costs a call each time. */
+const RANDOM_BLOCK = 256;
+
+export class LiveKernel implements Kernel {
+  readonly stations = new Stations();
+  readonly devices: LiveDevices;
+  readonly nowNs: () => bigint = realtimeClock();
+  readonly #log: (level: LogLevel, text: string) => void;
+  readonly #route = new RouteSocket();
+  readonly #random = new BigUint64Array(RANDOM_BLOCK);
+  #randomUsed = RANDOM_BLOCK;
+  #sender: RawSender | undefined;
+
+  /** Its sockets belong to the namespace of the thread that makes it. */
+  constructor(log: (level: LogLevel, text: string) => void) {
+    this.#log = log;
+    this.devices = new LiveDevices(this.#route);
+  }
+
+  registerHook(hook: HookRegistration): () => void {
+    return this.stations.register(hook);
+  }
+
+  random64(): bigint {
+    if (this.#randomUsed === RANDOM_BLOCK) {
+      globalThis.crypto.getRandomValues(this.#random);
+      this.#randomUsed = 0;
+    }
+    return this.#random[this.#randomUsed++]!;
+  }
+
+  log(level: LogLevel, text: string): void {
+    this.#log(level, text);
+  }
+
+  ifindex(name: string): number | undefined {
+    return this.devices.named(name)?.index;
+  }
+
+  hardwareAddress(ifindex: number): Uint8Array | undefined {
+    return this.devices.numbered(ifindex)?.hardwareAddress;
+  }
+
+  cpuCount(): number {
+    return possibleCpuCount();
+  }
+
+  sleep(milliseconds: number): void {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+  }
+
+  /** A frame that the device does not take is lost, as in the kernel; the log says why. */
+  forward(skb: Skb): void {
+    this.#sender ??= new RawSender();
+    try {
+      this.#sender.send(skb.ifindex, skb.protocol, skb.frame());
+    } catch (error) {
+      if (!(error instanceof ErrnoError)) throw error;
+      this.log("error", `cannot forward: ${error.message}`);
+    }
+  }
+
+  close(): void {
+    this.#route.close();
+    this.#sender?.close();
+  }
+}

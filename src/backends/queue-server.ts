@@ -1,0 +1,183 @@
+/**
+ * Serves the queues of a script: arms its stations, then takes packets in batches, runs the hooks and answers. Lives
+ * in a thread of its own, because it waits inside a system call.
+ */
+
+import { Skb } from "../kernel/skb.ts";
+import { type QueuedPacket, QueueSocket } from "../linux/nfqueue.ts";
+import { OwnedTables } from "../linux/nftables.ts";
+import { ETH_P } from "../uapi/if-ether.ts";
+import { NF_INET, NF_VERDICT, NFPROTO } from "../uapi/netfilter.ts";
+import { NFQA_SKB, NFQNL_MAX_COPY_RANGE } from "../uapi/nfnetlink-queue.ts";
+import type { Counters, PacketEvent, PacketPath, PacketVerdict } from "./backend.ts";
+import type { LiveKernel } from "./live-kernel.ts";
+import type { ArmedStation } from "./nfqueue-protocol.ts";
+import type { Station } from "./stations.ts";
+
+const { NF_ACCEPT, NF_DROP, NF_QUEUE } = NF_VERDICT;
+const { NFPROTO_IPV4, NFPROTO_IPV6 } = NFPROTO;
+const { NF_INET_FORWARD, NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING } = NF_INET;
+
+/** Low numbers are what other programs use, and queue 0 is where the verdict QUEUE sends packets. */
+const FIRST_QUEUE = 7700;
+
+export interface QueueServerOptions {
+  readonly kernel: LiveKernel;
+  readonly tableName: string;
+  /** Packets are dropped, not passed, when the queue is full or nobody serves it. */
+  readonly failClosed: boolean;
+  /** Super-packets come whole. */
+  readonly gso: boolean;
+  /** Wants to know of every packet; absent when nobody does. */
+  readonly onPacket: ((event: PacketEvent) => void) | undefined;
+}
+
+export class QueueServer {
+  readonly counters: Counters = { packets: 0, accepted: 0, dropped: 0, modified: 0, errors: 0 };
+  readonly #options: QueueServerOptions;
+  readonly #socket = new QueueSocket();
+  readonly #tables: OwnedTables;
+  readonly #byQueue = new Map<number, Station>();
+  readonly #skb = new Skb();
+  #timeNs = 0n;
+  #warned = false;
+
+  constructor(options: QueueServerOptions) {
+    this.#options = options;
+    this.#tables = new OwnedTables(options.tableName);
+  }
+
+  /** Binds a queue for each station; only when all are served are rules put in place. Throws `ErrnoError`. */
+  arm(stations: readonly Station[]): ArmedStation[] {
+    const { failClosed, gso } = this.#options;
+    const armed: ArmedStation[] = [];
+    let next = FIRST_QUEUE;
+    for (const station of stations) {
+      const queue = this.#socket.bindFree(next, { failOpen: !failClosed, gso });
+      next = queue + 1;
+      this.#byQueue.set(queue, station);
+      const { family, hooknum, priority } = station;
+      armed.push({ family, hooknum, priority, queue });
+    }
+    if (armed.length > 0) {
+      this.#tables.install(
+        armed.map((each, i) => ({ ...each, marks: stations[i]!.marks, bypass: !failClosed })),
+      );
+    }
+    return armed;
+  }
+
+  /** Waits for packets (a fifth of a second at most) and answers those that came; returns how many. */
+  serve(wait = true): number {
+    const count = this.#socket.receive(wait);
+    if (count === 0) return 0;
+    this.#timeNs = this.#options.kernel.nowNs();
+    for (let i = 0; i < count; i++) {
+      const packet = this.#socket.packet(i);
+      if (packet !== undefined) this.#handle(packet);
+    }
+    this.#socket.flush();
+    return count;
+  }
+
+  /** Rules first, then the packets that were queued already, then the queues: nothing held is lost. */
+  close(): void {
+    try {
+      this.#tables.remove();
+      while (this.serve(false) > 0);
+    } finally {
+      this.#socket.close();
+    }
+  }
+
+  #handle(packet: QueuedPacket): void {
+    const { queue, id } = packet;
+    const station = this.#byQueue.get(queue);
+    const family = packet.protocol === ETH_P.ETH_P_IPV6 ? NFPROTO_IPV6 : NFPROTO_IPV4;
+    if (station === undefined || !station.concerns(family, packet.mark)) {
+      this.#socket.verdict(queue, id, NF_ACCEPT);
+      return;
+    }
+    const skb = this.#load(packet);
+    const verdict = this.#run(station, family, skb);
+    const payload = verdict === NF_DROP ? undefined : this.#rewritten(packet, skb);
+    // A queued packet cannot be stolen: nobody would ever free it. For the stack both mean that it is gone.
+    const answer = verdict === NF_ACCEPT || verdict === NF_QUEUE ? verdict : NF_DROP;
+    this.#socket.verdict(queue, id, answer, skb.mark === packet.mark ? undefined : skb.mark, payload);
+    this.#count(station, verdict, skb);
+  }
+
+  /** Hooks never throw; if one does, that is our mistake, and the packet goes on. */
+  #run(station: Station, family: number, skb: Skb): number {
+    try {
+      return station.run(family, skb);
+    } catch (error) {
+      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      this.#options.kernel.log("error", `internal error: ${text.replaceAll("\n", " ")}`);
+      return NF_ACCEPT;
+    }
+  }
+
+  #load(packet: QueuedPacket): Skb {
+    const { bytes, payloadStart, payloadEnd, hook } = packet;
+    const skb = this.#skb.load(bytes, payloadStart, payloadStart, payloadEnd, undefined, packet.protocol);
+    skb.mark = packet.mark;
+    skb.inIfindex = packet.inIfindex;
+    skb.outIfindex = packet.outIfindex;
+    if (hook === NF_INET_POST_ROUTING) skb.ifindex = packet.outIfindex;
+    else if (hook !== NF_INET_LOCAL_OUT) skb.ifindex = packet.inIfindex;
+    if (packet.inIfindex !== 0 && hook !== NF_INET_LOCAL_OUT) {
+      const { hardwareAddressStart: start, hardwareAddressLength: length } = packet;
+      const source = length === 0 ? undefined : bytes.subarray(start, start + length);
+      this.#options.kernel.devices.addLinkHeader(skb, packet.inIfindex, source);
+    }
+    return skb;
+  }
+
+  /** The new payload, undefined when the old one stands. */
+  #rewritten(packet: QueuedPacket, skb: Skb): Uint8Array | undefined {
+    if (!skb.modified) return undefined;
+    if (packet.length > packet.payloadEnd - packet.payloadStart || skb.length > NFQNL_MAX_COPY_RANGE) {
+      this.#warnOnce("a packet too large for its queue was not rewritten");
+      return undefined;
+    }
+    // The kernel takes a rewritten packet for finished and completes no checksum.
+    if (packet.skbInfo & NFQA_SKB.NFQA_SKB_CSUMNOTREADY) skb.checksum();
+    return skb.packet();
+  }
+
+  #warnOnce(text: string): void {
+    if (this.#warned) return;
+    this.#warned = true;
+    this.#options.kernel.log("error", `nfqueue: ${text}`);
+  }
+
+  #count({ hooknum }: Station, verdict: number, skb: Skb): void {
+    const { counters } = this;
+    counters.packets++;
+    if (verdict === NF_ACCEPT) counters.accepted++;
+    else if (verdict === NF_DROP) counters.dropped++;
+    if (skb.modified) counters.modified++;
+    this.#options.onPacket?.({
+      type: "packet",
+      n: counters.packets,
+      timeNs: this.#timeNs,
+      path: pathOf(hooknum),
+      verdict: verdictName(verdict),
+      modified: skb.modified,
+      mark: skb.mark,
+    });
+  }
+}
+
+/** As far as the hook point tells: PRE_ROUTING comes before the routing decision. */
+function pathOf(hooknum: number): PacketPath {
+  if (hooknum === NF_INET_FORWARD) return "forward";
+  return hooknum === NF_INET_LOCAL_OUT || hooknum === NF_INET_POST_ROUTING ? "output" : "input";
+}
+
+function verdictName(verdict: number): PacketVerdict {
+  if (verdict === NF_ACCEPT) return "accept";
+  if (verdict === NF_DROP) return "drop";
+  return verdict === NF_QUEUE ? "queue" : "stolen";
+}
