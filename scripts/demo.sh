@@ -49,7 +49,7 @@ ip netns exec "$server" dnsmasq --keep-in-foreground --conf-file=/dev/null --no-
 dns_pid=$!
 
 ask() { # ask NAME: what dig gets
-  answer=$(ip netns exec "$client" dig @10.77.0.2 "$1" A +short +time=1 +tries=2 2>&1 | grep -v '^;;' || true)
+  answer=$(ip netns exec "$client" dig @10.77.0.2 "$1" A +short +time=1 +tries=2 2>&1 | grep -v -e '^;' -e '^$' || true)
   printf '   dig %-24s %s\n' "$1" "${answer:-no answer}"
 }
 
