@@ -211,7 +211,17 @@ export class Machine {
     return this.#indexSlow(object, key);
   };
 
-  readonly method = this.index;
+  /** `object.name` for a call `object:name(…)`: the objects of the host get here for every packet, many times. */
+  readonly method = (object: LuaValue, name: string): LuaValue => {
+    if (object !== undefined && object.constructor === LuaUserdata) {
+      const methods = (object as LuaUserdata).metatable?.get("__index");
+      if (methods !== undefined && methods.constructor === LuaTable) {
+        const method = (methods as LuaTable).get(name);
+        if (method !== undefined) return method;
+      }
+    }
+    return this.index(object, name);
+  };
 
   #indexSlow(object: LuaValue, key: LuaValue): LuaValue {
     for (let i = 0; i < MAX_INDEX_CHAIN; i++) {

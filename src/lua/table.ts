@@ -30,6 +30,10 @@ export class LuaTable {
   #boxes: Map<string, LuaInt64> | undefined = undefined;
 
   get(key: LuaValue): LuaValue {
+    if (typeof key === "string") {
+      const place = this.#places?.get(key);
+      return place === undefined ? undefined : this.#values![place];
+    }
     if (typeof key === "number" && key > 0 && key < this.array.length) return this.array[key];
     if (this.#places === undefined || key === undefined) return undefined;
     const place = this.#places.get(key instanceof LuaInt64 ? this.#box(key, false) : key);
