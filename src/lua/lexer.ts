@@ -32,7 +32,7 @@ export const KEYWORDS = [
 ] as const;
 
 /** Longest first: the first that fits is the token. */
-const SYMBOLS = [
+export const SYMBOLS = [
   "...",
   "<<",
   ">>",
