@@ -24,4 +24,14 @@ export * from "./nfqueue-messages.ts";
 export { OwnedTables, probeQueueStatement, type QueuedHook, type QueueStatement } from "./nftables.ts";
 export * from "./nftables-messages.ts";
 export { RawSender } from "./raw-send.ts";
-export { type InterfaceAddress, type Link, RouteSocket } from "./route.ts";
+export {
+  addressAttributes,
+  addressMessage,
+  decodeAddress,
+  decodeLink,
+  type InterfaceAddress,
+  type Link,
+  linkAttributes,
+  linkMessage,
+  RouteSocket,
+} from "./route.ts";

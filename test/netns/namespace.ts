@@ -75,6 +75,8 @@ export async function makeNamespaces(): Promise<Namespaces> {
     ip("link", "add", DEVICE, "netns", client, "type", "veth", "peer", "name", DEVICE, "netns", server);
     addressing(client, CLIENT_V4, CLIENT_V6);
     addressing(server, SERVER_V4, SERVER_V6);
+    for (const name of [client, server])
+      await eventually(`IPv6 works in ${name}`, () => hasLinkLocalAddress(name));
   } catch (error) {
     remove();
     throw error;
@@ -169,6 +171,12 @@ function addressing(name: string, v4: string, v6: string): void {
   ip("-n", name, "address", "add", `${v4}/24`, "brd", "+", "dev", DEVICE);
   ip("-n", name, "address", "add", `${v6}/64`, "dev", DEVICE, "nodad");
   ip("-n", name, "link", "set", DEVICE, "up");
+}
+
+/** Before it has one, a device answers no neighbour solicitation. */
+function hasLinkLocalAddress(name: string): boolean {
+  const { stdout } = inNamespace(name, "ip", ["-6", "address", "show", "dev", DEVICE]);
+  return stdout.includes("inet6 fe80::") && !stdout.includes("tentative");
 }
 
 function ip(...args: string[]): void {
