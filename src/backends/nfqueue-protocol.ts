@@ -72,6 +72,8 @@ export function readCounters(source: Float64Array): Counters {
 }
 
 export type WorkerMessage =
+  /** Descriptors belong to the process: they stay open when the thread dies, and with them rules and queues. */
+  | { readonly kind: "opened"; readonly descriptors: readonly number[] }
   | { readonly kind: "ready"; readonly stations: readonly ArmedStation[] }
   | { readonly kind: "events"; readonly events: readonly (PacketEvent | LogEvent)[] }
   | { readonly kind: "failed"; readonly failure: SerializedError }

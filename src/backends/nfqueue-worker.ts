@@ -60,6 +60,7 @@ function main(): void {
     gso: !sources.some((source) => mayWritePackets(source, "=script")),
     onPacket: setup.wantsPackets ? (event) => events.push(event) : undefined,
   });
+  say({ kind: "opened", descriptors: server.descriptors });
   const report = (): void => {
     server.counters.errors = runtime.errors;
     writeCounters(sharedCounters, server.counters);

@@ -2,13 +2,12 @@
  * Backend `nfqueue`: the script's hooks on live packets, in user space. A worker thread has the Lua state and the queues
  * (queue-server.ts); this side starts it, hands its events on, and ends it.
  *
- * Differences from the kernel's own hooks: each place a packet passes counts as a packet of its own; STOLEN drops; a packet
- * seen at POST_ROUTING counts as output even when it was forwarded.
+ * Differences from the kernel's own hooks: a packet counts, and is reported, once for each hook point and priority that it
+ * passes; STOLEN drops, because a queued packet that nobody answers for would wait for ever; at PRE_ROUTING every packet's path is "input".
  */
 
 import { requireCapability } from "../linux/capabilities.ts";
-import { UnsupportedError } from "../linux/errors.ts";
-import { whyNoSystemCalls } from "../linux/ffi.ts";
+import { closeLeftOvers, whyNoSystemCalls } from "../linux/ffi.ts";
 import { startWorker, type WorkerHandle } from "../linux/worker-thread.ts";
 import type { RuntimeContext } from "../runtime/runtime.ts";
 import type { Backend, Counters, Diagnostic, EventSink, Running, Script } from "./backend.ts";
@@ -44,6 +43,9 @@ const LACKING = { connmark: "the nfqueue backend cannot read conntrack marks yet
 
 /** Beyond the script's own bound: what the machinery around it may use before the thread is ended by force. */
 const MACHINERY_BYTES = 512 * 1024 * 1024;
+
+/** A thread that has not stopped by itself after this long is ended by force. */
+const STOP_LIMIT_MS = 10_000;
 
 export interface NfqueueBackend extends Backend<NfqueueOptions> {
   start(script: Script, options: NfqueueOptions, sink: EventSink): Promise<NfqueueRunning>;
@@ -81,6 +83,8 @@ class LiveRun implements NfqueueRunning {
   readonly #counters: Float64Array;
   #failure: Error | undefined;
   #stopped = false;
+  /** What the worker would leave open if it died now. */
+  #descriptors: readonly number[] = [];
   #becomeReady!: () => void;
   #failToBecomeReady!: (error: Error) => void;
   #finish!: () => void;
@@ -124,11 +128,16 @@ class LiveRun implements NfqueueRunning {
     Atomics.store(this.#control, CONTROL.stop, 1);
     Atomics.notify(this.#control, CONTROL.stop);
     Atomics.notify(this.#control, CONTROL.unhandled);
+    const impatience = setTimeout(() => void this.#worker.terminate(), STOP_LIMIT_MS);
     await this.finished.catch(() => {});
+    clearTimeout(impatience);
   }
 
   #handle(message: WorkerMessage): void {
     switch (message.kind) {
+      case "opened":
+        this.#descriptors = message.descriptors;
+        return;
       case "ready":
         this.stations = message.stations;
         this.#becomeReady();
@@ -142,9 +151,11 @@ class LiveRun implements NfqueueRunning {
         Atomics.notify(this.#control, CONTROL.unhandled);
         return;
       case "failed":
+        this.#descriptors = [];
         this.#failure ??= reviveError(message.failure);
         return;
       case "stopped":
+        this.#descriptors = [];
         this.#stopped = true;
         return;
     }
@@ -155,9 +166,8 @@ class LiveRun implements NfqueueRunning {
       this.#finish();
       return;
     }
-    const error =
-      this.#failure ?? new UnsupportedError("the queue's thread ended by itself", "this is a bug");
-    void this.#worker.terminate();
+    const error = this.#failure ?? new Error("the queue's thread ended by itself");
+    closeLeftOvers(this.#descriptors);
     this.#failToBecomeReady(error);
     this.#failToFinish(error);
   }

@@ -47,6 +47,11 @@ export class QueueServer {
     this.#tables = new OwnedTables(options.tableName);
   }
 
+  /** What must be closed when this thread dies without `close`, in this order. */
+  get descriptors(): number[] {
+    return [this.#tables.fd, this.#socket.fd];
+  }
+
   /** Binds a queue for each station; only when all are served are rules put in place. Throws `ErrnoError`. */
   arm(stations: readonly Station[]): ArmedStation[] {
     const { failClosed, gso } = this.#options;
@@ -80,13 +85,17 @@ export class QueueServer {
     return count;
   }
 
-  /** Rules first, then the packets that were queued already, then the queues: nothing held is lost. */
+  /** Rules first, then the packets that were queued already, then chains and queues: nothing held is lost. */
   close(): void {
     try {
-      this.#tables.remove();
+      this.#tables.removeRules();
       while (this.serve(false) > 0);
     } finally {
-      this.#socket.close();
+      try {
+        this.#tables.remove();
+      } finally {
+        this.#socket.close();
+      }
     }
   }
 
@@ -104,7 +113,7 @@ export class QueueServer {
     // A queued packet cannot be stolen: nobody would ever free it. For the stack both mean that it is gone.
     const answer = verdict === NF_ACCEPT || verdict === NF_QUEUE ? verdict : NF_DROP;
     this.#socket.verdict(queue, id, answer, skb.mark === packet.mark ? undefined : skb.mark, payload);
-    this.#count(station, verdict, skb);
+    this.#count(station, packet, verdict, skb);
   }
 
   /** Hooks never throw; if one does, that is our mistake, and the packet goes on. */
@@ -152,7 +161,7 @@ export class QueueServer {
     this.#options.kernel.log("error", `nfqueue: ${text}`);
   }
 
-  #count({ hooknum }: Station, verdict: number, skb: Skb): void {
+  #count({ hooknum }: Station, { inIfindex }: QueuedPacket, verdict: number, skb: Skb): void {
     const { counters } = this;
     counters.packets++;
     if (verdict === NF_ACCEPT) counters.accepted++;
@@ -162,7 +171,7 @@ export class QueueServer {
       type: "packet",
       n: counters.packets,
       timeNs: this.#timeNs,
-      path: pathOf(hooknum),
+      path: pathOf(hooknum, inIfindex),
       verdict: verdictName(verdict),
       modified: skb.modified,
       mark: skb.mark,
@@ -170,9 +179,11 @@ export class QueueServer {
   }
 }
 
-/** As far as the hook point tells: PRE_ROUTING comes before the routing decision. */
-function pathOf(hooknum: number): PacketPath {
+/** As far as it can be told: PRE_ROUTING comes before the routing decision. */
+function pathOf(hooknum: number, inIfindex: number): PacketPath {
   if (hooknum === NF_INET_FORWARD) return "forward";
+  // Only a packet that came in has a device to have come in by.
+  if (hooknum === NF_INET_POST_ROUTING && inIfindex !== 0) return "forward";
   return hooknum === NF_INET_LOCAL_OUT || hooknum === NF_INET_POST_ROUTING ? "output" : "input";
 }
 

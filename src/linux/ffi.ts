@@ -151,6 +151,17 @@ export const recv = (
 export const recvmmsg = (fd: number, address: number, count: number, flags: number, object: string): number =>
   makeOrNothing("recvmmsg", object, fd, address, count, flags, 0);
 
+/** Closes descriptors that a thread left open when it died; those already closed are passed over. */
+export function closeLeftOvers(descriptors: readonly number[]): void {
+  for (const fd of descriptors) {
+    try {
+      close(fd);
+    } catch (error) {
+      if (!(error instanceof ErrnoError)) throw error;
+    }
+  }
+}
+
 export const close = (fd: number): void => void make("close", `descriptor ${fd}`, fd);
 
 /** setns(2): moves this thread only. */

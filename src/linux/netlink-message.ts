@@ -112,7 +112,7 @@ export interface Acknowledgement {
 export function decodeAcknowledgement(message: NetlinkMessage): Acknowledgement {
   const { payload, flags, type } = message;
   if (type === NLMSG.NLMSG_DONE) {
-    return { errno: payload.length < u32.size ? 0 : -doneStatus(payload), detail: undefined };
+    return { errno: payload.length < u32.size ? 0 : Math.abs(doneStatus(payload)), detail: undefined };
   }
   const { error, request } = nlmsgerr.decode(payload);
   let detail: string | undefined;
@@ -125,7 +125,7 @@ export function decodeAcknowledgement(message: NetlinkMessage): Acknowledgement 
     );
     detail = text ?? (offset === undefined ? undefined : `at byte ${offset} of the request`);
   }
-  return { errno: -error, detail };
+  return { errno: Math.abs(error), detail };
 }
 
 const readStatus = u32.reader(0);

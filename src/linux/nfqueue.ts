@@ -231,7 +231,8 @@ export class VerdictBuffer {
 export class QueueSocket {
   /** Packets that could not be read: the kernel's messages made no sense. */
   undecodable = 0;
-  readonly #fd: number;
+  /** For whoever must close it when the thread that serves it has died. */
+  readonly fd: number;
   readonly #slots: number;
   readonly #arena: Arena;
   readonly #packet = new QueuedPacket();
@@ -244,7 +245,7 @@ export class QueueSocket {
     this.#slots = slots;
     this.#arena = new Arena(slots);
     this.#verdictsAddress = ffi.addressOf(this.#verdicts.bytes);
-    this.#fd = openNetlink(NETLINK.NETLINK_NETFILTER, OBJECT);
+    this.fd = openNetlink(NETLINK.NETLINK_NETFILTER, OBJECT);
     // Without this a burst that overflows the buffer would also cost us the next packets' datagrams.
     this.#set(SOL.SOL_NETLINK, NETLINK_OPTION.NETLINK_NO_ENOBUFS, cInt.encode({ value: 1 }));
     const size = cInt.encode({ value: receiveBufferBytes });
@@ -307,7 +308,7 @@ export class QueueSocket {
   /** Waits for packets, unless `wait` is false; returns how many datagrams came, 0 when the time limit passed. */
   receive(wait = true): number {
     const flags = wait ? MSG.MSG_WAITFORONE : MSG.MSG_DONTWAIT;
-    return Math.max(0, ffi.recvmmsg(this.#fd, this.#arena.address, this.#slots, flags, OBJECT));
+    return Math.max(0, ffi.recvmmsg(this.fd, this.#arena.address, this.#slots, flags, OBJECT));
   }
 
   /** The i-th of what `receive` got; undefined when it is no packet but, say, an error about a verdict. */
@@ -329,14 +330,14 @@ export class QueueSocket {
     const { length } = this.#verdicts;
     if (length === 0) return;
     this.#verdicts.length = 0;
-    ffi.sendAt(this.#fd, this.#verdictsAddress, length, OBJECT);
+    ffi.sendAt(this.fd, this.#verdictsAddress, length, OBJECT);
   }
 
   /** Packets that its queues still hold are dropped. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    ffi.close(this.#fd);
+    ffi.close(this.fd);
   }
 
   #configure(queue: number, what: string, values: Parameters<typeof queueConfig.encode>[1]): void {
@@ -353,7 +354,7 @@ export class QueueSocket {
    * rules yet (bind), or no longer (unbind).
    */
   #control(message: Uint8Array, seq: number): number[] {
-    ffi.send(this.#fd, message, OBJECT);
+    ffi.send(this.fd, message, OBJECT);
     const errors: number[] = [];
     while (errors.length === 0) {
       const count = this.receive(false);
@@ -373,7 +374,7 @@ export class QueueSocket {
   /** Whether the kernel took the option. */
   #set(level: number, option: number, value: Uint8Array): boolean {
     try {
-      ffi.setsockopt(this.#fd, level, option, value, OBJECT);
+      ffi.setsockopt(this.fd, level, option, value, OBJECT);
       return true;
     } catch (error) {
       if (error instanceof ErrnoError) return false;

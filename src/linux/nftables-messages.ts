@@ -13,6 +13,7 @@ export const GET_TABLE = type(NFT_MSG.NFT_MSG_GETTABLE);
 export const DELETE_TABLE = type(NFT_MSG.NFT_MSG_DELTABLE);
 export const NEW_CHAIN = type(NFT_MSG.NFT_MSG_NEWCHAIN);
 export const NEW_RULE = type(NFT_MSG.NFT_MSG_NEWRULE);
+export const DELETE_RULE = type(NFT_MSG.NFT_MSG_DELRULE);
 
 /** enum nft_table_attributes */
 export const tableAttributes = attributes("NFTA_TABLE", {

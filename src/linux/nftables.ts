@@ -18,6 +18,7 @@ import {
   batch,
   chainMessage,
   compareAttributes,
+  DELETE_RULE,
   DELETE_TABLE,
   type expressionAttributes,
   metaAttributes,
@@ -57,6 +58,11 @@ export class OwnedTables {
   readonly #socket = new NetlinkSocket(NETLINK.NETLINK_NETFILTER);
   readonly #families = new Set<number>();
 
+  /** The tables live as long as this descriptor. */
+  get fd(): number {
+    return this.#socket.fd;
+  }
+
   constructor(name: string) {
     this.#name = name;
   }
@@ -90,7 +96,21 @@ export class OwnedTables {
     );
   }
 
-  /** Removes the rules; the socket is closed in any case. */
+  /**
+   * Removes the rules and leaves the chains: no packet is queued from now on. Those that are queued already wait on, whereas
+   * the removal of a chain would drop them (nf_queue_nf_hook_drop).
+   */
+  removeRules(): void {
+    const requests = [...this.#families].map((family) => ({
+      type: DELETE_RULE,
+      flags: NLM_F_ACK,
+      payload: ruleMessage.encode({ family }, { table: this.#name }),
+      object: `rules of table "${this.#name}"`,
+    }));
+    if (requests.length > 0) this.#socket.transaction(batch(requests));
+  }
+
+  /** Removes the tables; the socket is closed in any case. */
   remove(): void {
     try {
       const requests = [...this.#families].map((family) =>

@@ -55,10 +55,11 @@ describe.skipIf(why)(`live packets${why ? ` (skipped: ${why})` : ""}`, () => {
 
   const rules = () => net.exec(net.server, "nft", ["list", "ruleset"]).stdout;
 
-  function launch(source: string, options: object = {}): Live {
+  function launch(source: string, options: object = {}, nodeFlags: readonly string[] = []): Live {
     const path = join(folder, `live${++scripts}.lua`);
     writeFileSync(path, source);
     const child = spawn(process.execPath, [
+      ...nodeFlags,
       RUN_SCRIPT,
       path,
       JSON.stringify({ netns: net.server, ...options }),
@@ -83,7 +84,12 @@ describe.skipIf(why)(`live packets${why ? ` (skipped: ${why})` : ""}`, () => {
   }
 
   /** Runs a hook at LOCAL_IN of the server, for UDP to the echo server only; `body` has `skb`, `d` and `text`. */
-  async function hook(body: string, options: object = {}, prelude = ""): Promise<Live> {
+  async function hook(
+    body: string,
+    options: object = {},
+    prelude = "",
+    nodeFlags: readonly string[] = [],
+  ): Promise<Live> {
     const live = launch(
       `local nf, netfilter = require("linux.nf"), require("netfilter")
        ${prelude}
@@ -97,6 +103,7 @@ describe.skipIf(why)(`live packets${why ? ` (skipped: ${why})` : ""}`, () => {
          ${body}
        end }`,
       options,
+      nodeFlags,
     );
     await lineOf(live.child, /"type":"ready"/);
     return live;
@@ -288,6 +295,23 @@ describe.skipIf(why)(`live packets${why ? ` (skipped: ${why})` : ""}`, () => {
     await live.interrupt();
   });
 
+  test("a clean stop loses nothing that was held", async () => {
+    const later =
+      "add table ip t; add chain ip t c { type filter hook input priority 5; }; add rule ip t c udp dport 9000 counter";
+    net.exec(net.server, "nft", [later]);
+    try {
+      const live = await hook("return nf.action.ACCEPT");
+      live.child.kill("SIGSTOP");
+      net.exec(net.client, process.execPath, [TRAFFIC, "flood", SERVER_V4, "1000"]);
+      live.child.kill("SIGINT");
+      live.child.kill("SIGCONT");
+      expect((await live.ended).status).toBe(0);
+      expect(net.exec(net.server, "nft", ["list", "table", "ip", "t"]).stdout).toContain("packets 1000 ");
+    } finally {
+      net.exec(net.server, "nft", ["delete table ip t"]);
+    }
+  });
+
   test("two scripts at once take different queues", async () => {
     const first = await hook("return text:find('one') and nf.action.DROP or nf.action.ACCEPT");
     const second = await hook("return text:find('two') and nf.action.DROP or nf.action.ACCEPT");
@@ -312,6 +336,21 @@ describe.skipIf(why)(`live packets${why ? ` (skipped: ${why})` : ""}`, () => {
     } finally {
       net.exec(net.server, "nft", ["delete table ip t"]);
     }
+  });
+
+  test("when the script's thread dies, the run fails and no rule remains", async () => {
+    // More than the heap of the thread holds, less than the script's own bound.
+    const live = await hook(
+      `if text:find('evil') then local t = {} while true do t[#t + 1] = { #t } end end return nf.action.ACCEPT`,
+      { budget: 1e12, memoryLimitBytes: 2 ** 40, linger: true },
+      "",
+      ["--max-old-space-size=64"],
+    );
+    expect(await ask(SERVER_V4, "1 evil", "2 good")).toContain("2 good");
+    await eventually("no rules", () => rules() === "");
+    expect(live.child.exitCode).toBeNull();
+    live.child.kill("SIGTERM");
+    expect((await live.ended).stderr).toMatch(/memory/);
   });
 
   test.each([

@@ -15,4 +15,6 @@ try {
 } catch (error) {
   console.error(`${error.name}: ${error.message}`);
   process.exitCode = 1;
+  // Stays, so that what vanishes did so before the process ended.
+  if (JSON.parse(options).linger) setInterval(() => {}, 1000);
 }
