@@ -45,6 +45,10 @@ export interface Variable {
   assigned: boolean;
   /** Declared by `local function`: the function that it holds, when never assigned. */
   holds: FunctionBody | undefined;
+  /** The compiler keeps it as two halves of 32 bits (wide.ts). */
+  isWide: boolean;
+  /** What the compiler knows of its value, when it is never assigned (emitter.ts). */
+  known: object | undefined;
 }
 
 export interface FunctionBody extends Span {

@@ -1,30 +1,12 @@
 /** Which form a block with labels takes in JavaScript: labelled blocks and loops, or a switch over segments. */
 
-import type { Block, Statement } from "./ast.ts";
-
-/** The blocks directly inside a statement, those of inner functions left out. */
-function innerBlocks(statement: Statement): readonly Block[] {
-  switch (statement.kind) {
-    case "do":
-    case "while":
-    case "repeat":
-    case "for":
-    case "forin":
-      return [statement.body];
-    case "if":
-      return [
-        ...statement.clauses.map((clause) => clause.body),
-        ...(statement.otherwise ? [statement.otherwise] : []),
-      ];
-    default:
-      return [];
-  }
-}
+import type { Statement } from "./ast.ts";
+import { blocksOf } from "./syntax-walk.ts";
 
 /** Whether a goto in `statement`, however deep, means the label `name` of the enclosing block. */
-export function jumpsTo(statement: Statement, name: string): boolean {
+function jumpsTo(statement: Statement, name: string): boolean {
   if (statement.kind === "goto") return statement.label === name;
-  return innerBlocks(statement).some(
+  return blocksOf(statement).some(
     (block) =>
       !block.statements.some((inner) => inner.kind === "label" && inner.name === name) &&
       block.statements.some((inner) => jumpsTo(inner, name)),

@@ -85,8 +85,8 @@ export function mul(a: LuaInteger, b: LuaInteger): LuaInteger {
   return make(multiplyHigh(aLow, bLow) + cross, Math.imul(aLow, bLow));
 }
 
-/** Bits 32..63 of the product of two unsigned 32-bit numbers. */
-function multiplyHigh(a: number, b: number): number {
+/** Bits 32..63 of the product of two 32-bit numbers, taken as unsigned; modulo 2^32. */
+export function multiplyHigh(a: number, b: number): number {
   const a0 = a & 0xffff;
   const a1 = a >>> 16;
   const b0 = b & 0xffff;

@@ -1,14 +1,24 @@
 /**
- * What compiled code runs on: the counters that bound it, and every operation that is not a small integer's, worded
- * and ordered as PUC Lua does them. One machine for each Lua state.
+ * What compiled code runs on, one for each Lua state: the counters that bound it, the making of values, calls of
+ * anything, loops, and what coroutines need. The operations of the language are in operations.ts.
  */
 
-import { coroutineTwin, type LuaGenerator } from "./coroutine.ts";
+import { type Frame, type ResumableFunction, resumableVersion } from "./coroutine.ts";
 import { LuaError, ScriptAbort } from "./error.ts";
 import * as int64 from "./int64.ts";
 import { describeType, raise, typeName } from "./lib/check.ts";
+import { CoroutineClose, closeError, closeReason, Operations, truthOf } from "./operations.ts";
 import { currentPositions, where } from "./position.ts";
-import { growth, LuaTable } from "./table.ts";
+import {
+  type Cursor,
+  type FieldObject,
+  Fields,
+  growth,
+  ItemCursor,
+  type Iterators,
+  LuaTable,
+  TableCursor,
+} from "./table.ts";
 import {
   firstResult,
   type LuaFunction,
@@ -20,6 +30,7 @@ import {
   resultList,
   settle,
   TailCall,
+  W,
 } from "./value.ts";
 
 /** Loop rounds and calls between two looks at the limits. */
@@ -32,7 +43,8 @@ const CLOSURE_BYTES = 96;
 const TAILS = 200;
 /** Objects with `__call` that may stand for one another. */
 const MAX_CALL_CHAIN = 15;
-const MAX_INDEX_CHAIN = 2000;
+/** Bounds of loops over numbers in compiled code (compile-statement.ts). */
+const LOOP_BOUND = 2 ** 52;
 
 export interface Limits {
   readonly memoryLimitBytes: number;
@@ -41,16 +53,12 @@ export interface Limits {
 
 /** A compiled chunk as its functions see it. */
 export interface LinkedChunk {
-  /** The factories of the coroutine versions, made when first needed. */
-  coroutineFactory(id: number): (...captured: unknown[]) => LuaCoroutineFunction;
+  /** The factories of the resumable versions, made when first needed. */
+  resumableFactory(id: number): (...captured: unknown[]) => LuaFunction;
 }
-
-type LuaCoroutineFunction = (...args: LuaValue[]) => LuaGenerator;
 
 const none: LuaValue[] = [];
 Object.freeze(none);
-
-type Integers = (a: LuaInteger, b: LuaInteger) => LuaInteger;
 
 export class Machine {
   /** Rounds and calls left of the slice. */
@@ -58,41 +66,61 @@ export class Machine {
   /** Rounds and calls left of the budget beyond the slice. */
   reserve = 0;
   tails = TAILS;
-  /** Set while a function is asked for its coroutine version instead of being run. */
+  /** Set while a function is asked for its resumable version instead of being run. */
   entering = false;
-  forLimit: LuaValue = 0;
+  /** Results of an operation that gives more than one number. */
+  hi = 0;
+  lo = 0;
+  forStart: LuaValue = 0;
+  forEnd: LuaValue = 0;
   forStep: LuaValue = 1;
   stringMetatable: LuaTable | undefined = undefined;
+  /** The functions behind `pairs` and `ipairs`, which base.ts makes. */
+  iterators: Iterators | undefined = undefined;
   readonly #limits: Limits;
   #charged = 0;
   /** `growth.entries` as far as it is charged; what other states grew meanwhile is not ours. */
   #entriesCharged = 0;
-  readonly #versions = new WeakMap<LuaFunction, LuaCoroutineFunction>();
 
-  // Operations, as compiled code takes them: bound, because it names them without `$.`.
+  // Of the coroutine that runs (coroutine.ts).
+  /** A yield is on its way out: whoever was called saves a frame and returns. */
+  unwinding = false;
+  /** A resume is on its way in: whoever is called restores its frame. */
+  rewinding = false;
+  /** Innermost first. */
+  frames: Frame[] = [];
+  /** What a yield gives to its resume, and a resume to its yield. */
+  transfer: LuaValue[] = none;
+
+  // What compiled code takes: bound, because it names them without `$.`.
   readonly none = none;
   readonly TailCall = TailCall;
+  readonly LuaTable = LuaTable;
+  readonly LuaUserdata = LuaUserdata;
+  readonly Fields = Fields;
+  readonly W = W;
   readonly first = firstResult;
   readonly list = resultList;
   readonly drop = settle;
-  readonly box = (hi: number, lo: number): LuaInteger => int64.make(hi, lo);
-  readonly add = this.#arithmetic("__add", int64.add);
-  readonly sub = this.#arithmetic("__sub", int64.sub);
-  readonly mul = this.#arithmetic("__mul", int64.mul);
-  readonly idiv = this.#arithmetic("__idiv", (a, b) =>
-    b === 0 ? raise("attempt to divide by zero") : int64.idiv(a, b),
-  );
-  readonly mod = this.#arithmetic("__mod", (a, b) =>
-    b === 0 ? raise("attempt to perform 'n%0'") : int64.mod(a, b),
-  );
-  readonly band = this.#arithmetic("__band", int64.band, true);
-  readonly bor = this.#arithmetic("__bor", int64.bor, true);
-  readonly bxor = this.#arithmetic("__bxor", int64.bxor, true);
-  readonly shl = this.#arithmetic("__shl", int64.shl, true);
-  readonly shr = this.#arithmetic("__shr", int64.shr, true);
+  readonly box = int64.make;
+  readonly join = int64.make;
+  readonly multiplyHigh = int64.multiplyHigh;
+  readonly isTrue = isTrue;
+  readonly plain: Operations;
+  readonly resumable: Operations & { closeError: (value: LuaValue, error: unknown) => unknown };
 
   constructor(limits: Limits) {
     this.#limits = limits;
+    const plain = new Operations(this, (handler, ...args) => this.#call1(handler, ...args), truthOf);
+    const resumable = new Operations(
+      this,
+      (handler, ...args) => this.co(this.#function(handler))(...args),
+      (result) => result,
+    );
+    this.plain = Object.assign(plain, { closeError: (v: LuaValue, e: unknown) => closeError(this, v, e) });
+    this.resumable = Object.assign(resumable, {
+      closeError: (v: LuaValue, e: unknown) => this.#closeResumable(v, e),
+    });
   }
 
   // ---- limits
@@ -102,6 +130,8 @@ export class Machine {
     this.fuel = Math.min(budget, SLICE);
     this.reserve = budget - this.fuel;
     this.tails = TAILS;
+    this.unwinding = false;
+    this.rewinding = false;
     this.#entriesCharged = growth.entries;
     if (this.#limits.liveBytes === undefined) this.#charged = 0;
   }
@@ -118,6 +148,13 @@ export class Machine {
     this.reserve += this.fuel;
     this.fuel = Math.max(0, Math.min(this.reserve, SLICE));
     this.reserve -= this.fuel;
+  };
+
+  /** The same for a loop that counts in a local, of which `fuel` is left. */
+  readonly refillFrom = (fuel: number): number => {
+    this.fuel = fuel;
+    this.refill();
+    return this.fuel;
   };
 
   spend(n: number): void {
@@ -149,10 +186,10 @@ export class Machine {
     throw new ScriptAbort("memory", `${where()}not enough memory`);
   }
 
-  // ---- errors
+  // ---- values
 
   /** `attempt to <what> a <type> value (<name>)`; the name is that of operand `which` at the failing place. */
-  #operandError(what: string, value: LuaValue, which = 0): never {
+  operandError(what: string, value: LuaValue, which = 0): never {
     const [position] = currentPositions();
     const name = position?.site.names[which];
     const at = position === undefined ? "" : `${position.chunk}:${position.site.line}: `;
@@ -166,18 +203,50 @@ export class Machine {
     return typeof value === "string" ? this.stringMetatable : undefined;
   }
 
-  #metamethod(value: LuaValue, event: string): LuaValue {
-    return this.metatableOf(value)?.get(event);
+  metamethod(value: LuaValue, event: string): LuaValue {
+    return this.metatableOf(value)?.getText(event);
+  }
+
+  /** Takes an integer apart into `hi` and `lo` and returns `W`; returns any other value as it is. */
+  readonly widen = (value: LuaValue): LuaValue | typeof W => {
+    if (typeof value === "number") {
+      this.hi = Math.floor(value / 4294967296) | 0;
+      this.lo = value | 0;
+      return W;
+    }
+    if (!(value instanceof LuaInt64)) return value;
+    this.hi = value.hi;
+    this.lo = value.lo;
+    return W;
+  };
+
+  /** As `tostring` does it. */
+  readonly tostring = (value: LuaValue): string => {
+    const text = toText(value);
+    if (text !== undefined) return text;
+    const handler = this.metamethod(value, "__tostring");
+    if (handler !== undefined) {
+      const result = this.#call1(handler, value);
+      return toText(result) ?? raise("'__tostring' must return a string");
+    }
+    if (typeof value === "object" || typeof value === "function") {
+      const name = this.metamethod(value, "__name");
+      return `${typeof name === "string" ? name : typeName(value)}: ${addressOf(value)}`;
+    }
+    return value === undefined ? "nil" : String(value);
+  };
+
+  // ---- calls
+
+  #function(value: LuaValue): LuaFunction {
+    return typeof value === "function" ? value : this.callable(value);
   }
 
   /** Calls any value, through `__call` if it is no function; the results are settled. */
-  readonly call = (callee: LuaValue, args: LuaValue[]): LuaResult => {
-    const f = typeof callee === "function" ? callee : this.callable(callee);
-    return settle(f(...args));
-  };
+  readonly call = (callee: LuaValue, args: LuaValue[]): LuaResult => settle(this.#function(callee)(...args));
 
   #call1(callee: LuaValue, ...args: LuaValue[]): LuaValue {
-    return firstResult((typeof callee === "function" ? callee : this.callable(callee))(...args));
+    return firstResult(this.#function(callee)(...args));
   }
 
   /** A function that does what calling `value` does; that fails only when it is called, as Lua evaluates. */
@@ -185,15 +254,17 @@ export class Machine {
     const objects: LuaValue[] = [];
     let callee = value;
     while (typeof callee !== "function") {
-      const handler = this.#metamethod(callee, "__call");
+      const handler = this.metamethod(callee, "__call");
       if (handler === undefined || objects.length >= MAX_CALL_CHAIN) {
-        return () => this.#operandError("call", value);
+        return () => this.operandError("call", value);
       }
       objects.unshift(callee);
       callee = handler;
     }
     const f = callee;
-    return (...args) => f(...objects, ...args);
+    const native: ResumableFunction = (...args) => f(...objects, ...args);
+    native.resumable = (...args) => this.co(f)(...objects, ...args);
+    return native;
   };
 
   readonly tail = (callee: LuaFunction, args: LuaValue[]): TailCall => {
@@ -201,118 +272,49 @@ export class Machine {
     return new TailCall(callee, args);
   };
 
-  // ---- tables
+  // ---- tables and functions
 
-  readonly index = (object: LuaValue, key: LuaValue): LuaValue => {
-    if (object !== undefined && object.constructor === LuaTable) {
-      const value = (object as LuaTable).get(key);
-      if (value !== undefined || (object as LuaTable).metatable === undefined) return value;
-    }
-    return this.#indexSlow(object, key);
-  };
-
-  /** `object.name` for a call `object:name(…)`: the objects of the host get here for every packet, many times. */
-  readonly method = (object: LuaValue, name: string): LuaValue => {
-    if (object !== undefined && object.constructor === LuaUserdata) {
-      const methods = (object as LuaUserdata).metatable?.get("__index");
-      if (methods !== undefined && methods.constructor === LuaTable) {
-        const method = (methods as LuaTable).get(name);
-        if (method !== undefined) return method;
-      }
-    }
-    return this.index(object, name);
-  };
-
-  #indexSlow(object: LuaValue, key: LuaValue): LuaValue {
-    for (let i = 0; i < MAX_INDEX_CHAIN; i++) {
-      let handler: LuaValue;
-      if (object instanceof LuaTable) {
-        const value = object.get(key);
-        if (value !== undefined) return value;
-        handler = object.metatable?.get("__index");
-        if (handler === undefined) return undefined;
-      } else {
-        handler = this.#metamethod(object, "__index");
-        if (handler === undefined) this.#indexError(object, key);
-      }
-      if (typeof handler === "function") return firstResult(handler(object, key));
-      object = handler;
-    }
-    return raise("'__index' chain too long; possible loop");
-  }
-
-  #indexError(object: LuaValue, key: LuaValue): never {
-    const [position] = currentPositions();
-    const name = position?.site.names[0];
-    // Without a name of its own the value is known by the key that was wanted.
-    const detail = name !== undefined ? ` (${name})` : typeof key === "string" ? ` (field '${key}')` : "";
-    return raise(`attempt to index a ${describeType(object)} value${detail}`);
-  }
-
-  readonly setindex = (object: LuaValue, key: LuaValue, value: LuaValue): void => {
-    if (
-      object !== undefined &&
-      object.constructor === LuaTable &&
-      (object as LuaTable).metatable === undefined
-    ) {
-      if (key === undefined) raise("table index is nil");
-      (object as LuaTable).set(key, value);
-      return;
-    }
-    this.#setIndexSlow(object, key, value);
-  };
-
-  #setIndexSlow(object: LuaValue, key: LuaValue, value: LuaValue): void {
-    for (let i = 0; i < MAX_INDEX_CHAIN; i++) {
-      let handler: LuaValue;
-      if (object instanceof LuaTable) {
-        handler = object.metatable?.get("__newindex");
-        if (handler === undefined || object.get(key) !== undefined) {
-          if (key === undefined) raise("table index is nil");
-          object.set(key, value);
-          return;
-        }
-      } else {
-        handler = this.#metamethod(object, "__newindex");
-        if (handler === undefined) this.#indexError(object, key);
-      }
-      if (typeof handler === "function") {
-        settle(handler(object, key, value));
-        return;
-      }
-      object = handler;
-    }
-    raise("'__newindex' chain too long; possible loop");
-  }
-
-  /** A table of positional values; `values[0]` is a filler. */
+  /** A table of positional values; `values[0]` is a filler. The list becomes the table's. */
   readonly array = (values: LuaValue[]): LuaTable => {
     this.charge(TABLE_BYTES + 8 * values.length);
     const table = new LuaTable();
-    const { array } = table;
     let end = values.length;
     while (end > 1 && values[end - 1] === undefined) end--;
-    for (let i = 1; i < end; i++) array.push(values[i]);
+    if (end > 1) {
+      values.length = end;
+      table.array = values;
+    }
     return table;
   };
 
-  /** A table from alternating keys and values; `rest` follows as positional values from `position` on. */
-  readonly record = (pairs: LuaValue[], position?: number, rest?: LuaValue[]): LuaTable => {
-    this.charge(TABLE_BYTES + 32 * pairs.length);
-    const table = new LuaTable();
-    for (let i = 0; i < pairs.length; i += 2) {
-      const key = pairs[i];
-      if (key === undefined) raise("table index is nil");
-      table.set(key, pairs[i + 1]);
-    }
-    if (rest !== undefined) for (const [i, value] of rest.entries()) table.set(position! + i, value);
+  /** A table of `count` fields, and the items of `values`. */
+  readonly record = (fields: FieldObject, count: number, values?: LuaValue[]): LuaTable => {
+    this.charge(TABLE_BYTES + ENTRY_BYTES * count);
+    const table = values === undefined ? new LuaTable() : this.array(values);
+    table.fields = fields;
+    table.fieldCount = count;
+    return table;
+  };
+
+  /** A table for a constructor with computed keys; `fill` puts the items in when all is evaluated. */
+  readonly keyed = (): LuaTable => {
+    this.charge(TABLE_BYTES);
+    return new LuaTable();
+  };
+
+  readonly put = (table: LuaTable, key: LuaValue, value: LuaValue): void => {
+    if (key === undefined) raise("table index is nil");
+    table.set(key, value);
+  };
+
+  readonly fill = (table: LuaTable, values?: LuaValue[]): LuaTable => {
+    if (values !== undefined) for (let i = 1; i < values.length; i++) table.set(i, values[i]);
     return table;
   };
 
   readonly varargs = (values: LuaValue[]): LuaTable => {
     const table = this.array([undefined, ...values]);
-    for (const [i, value] of values.entries()) if (value !== undefined) table.set(i + 1, value);
-    table.set("n", values.length);
+    table.setField("n", values.length);
     return table;
   };
 
@@ -321,131 +323,40 @@ export class Machine {
     return f;
   };
 
-  // ---- operators
-
-  #arithmetic(event: string, compute: Integers, bitwise = false): (a: LuaValue, b: LuaValue) => LuaValue {
-    return (a, b) => {
-      const x = toInteger(a);
-      const y = toInteger(b);
-      if (x !== undefined && y !== undefined) return compute(x, y);
-      let handler = this.#operatorHandler(a, event);
-      if (handler === undefined) handler = this.#operatorHandler(b, event);
-      if (handler !== undefined) return this.#call1(handler, a, b);
-      const wrong =
-        typeof a === "number" || a instanceof LuaInt64 || (x !== undefined && y === undefined) ? 1 : 0;
-      return this.#operandError(
-        bitwise ? "perform bitwise operation on" : "perform arithmetic on",
-        wrong === 0 ? a : b,
-        wrong,
-      );
-    };
-  }
-
-  #operatorHandler(value: LuaValue, event: string): LuaValue {
-    return typeof value === "string" ? undefined : this.#metamethod(value, event);
-  }
-
-  readonly unm = (a: LuaValue): LuaValue => {
-    const x = toInteger(a);
-    if (x !== undefined) return int64.unm(x);
-    const handler = this.#operatorHandler(a, "__unm");
-    return handler === undefined
-      ? this.#operandError("perform arithmetic on", a)
-      : this.#call1(handler, a, a);
+  readonly checkGlobal = (value: LuaValue, name: string): void => {
+    if (value !== undefined) raise(`global '${name}' already defined`);
   };
 
-  readonly bnot = (a: LuaValue): LuaValue => {
-    const x = toInteger(a);
-    if (x !== undefined) return int64.bnot(x);
-    const handler = this.#operatorHandler(a, "__bnot");
-    return handler === undefined
-      ? this.#operandError("perform bitwise operation on", a)
-      : this.#call1(handler, a, a);
-  };
-
-  readonly len = (value: LuaValue): LuaValue => {
-    if (typeof value === "string") return value.length;
-    const handler = this.#metamethod(value, "__len");
-    if (handler !== undefined) return this.#call1(handler, value);
-    return value instanceof LuaTable ? value.length() : this.#operandError("get length of", value);
-  };
-
-  readonly concat = (a: LuaValue, b: LuaValue): LuaValue => {
-    const x = toText(a);
-    const y = toText(b);
-    if (x !== undefined && y !== undefined) {
-      const length = x.length + y.length;
-      this.charge(length);
-      return x + y;
-    }
-    const handler = this.#operatorHandler(a, "__concat") ?? this.#operatorHandler(b, "__concat");
-    if (handler !== undefined) return this.#call1(handler, a, b);
-    return x === undefined
-      ? this.#operandError("concatenate", a, 0)
-      : this.#operandError("concatenate", b, 1);
-  };
-
-  readonly eq = (a: LuaValue, b: LuaValue): boolean => {
-    if (a === b) return true;
-    if (a instanceof LuaInt64) return b instanceof LuaInt64 && int64.eq(a, b);
-    const sameKind =
-      (a instanceof LuaTable && b instanceof LuaTable) ||
-      (a instanceof LuaUserdata && b instanceof LuaUserdata);
-    if (!sameKind) return isSameAddress(a, b);
-    const handler = this.#metamethod(a, "__eq") ?? this.#metamethod(b, "__eq");
-    return handler !== undefined && isTrue(this.#call1(handler, a, b));
-  };
-
-  readonly lt = (a: LuaValue, b: LuaValue): boolean => {
-    if (int64.isInteger(a) && int64.isInteger(b)) return int64.lt(a, b);
-    if (typeof a === "string" && typeof b === "string") return a < b;
-    return this.#compare(a, b, "__lt");
-  };
-
-  readonly le = (a: LuaValue, b: LuaValue): boolean => {
-    if (int64.isInteger(a) && int64.isInteger(b)) return int64.le(a, b);
-    if (typeof a === "string" && typeof b === "string") return a <= b;
-    return this.#compare(a, b, "__le");
-  };
-
-  #compare(a: LuaValue, b: LuaValue, event: string): boolean {
-    const handler = this.#metamethod(a, event) ?? this.#metamethod(b, event);
-    if (handler !== undefined) return isTrue(this.#call1(handler, a, b));
-    const [x, y] = [describeType(a), describeType(b)];
-    return raise(x === y ? `attempt to compare two ${x} values` : `attempt to compare ${x} with ${y}`);
-  }
-
-  /** As `tostring` does it. */
-  readonly tostring = (value: LuaValue): string => {
-    const text = toText(value);
-    if (text !== undefined) return text;
-    const handler = this.#metamethod(value, "__tostring");
-    if (handler !== undefined) {
-      const result = this.#call1(handler, value);
-      return toText(result) ?? raise("'__tostring' must return a string");
-    }
-    if (typeof value === "object" || typeof value === "function") {
-      const name = this.#metamethod(value, "__name");
-      return `${typeof name === "string" ? name : typeName(value)}: ${addressOf(value)}`;
-    }
-    return value === undefined ? "nil" : String(value);
+  readonly closing = (value: LuaValue): void => {
+    if (value === undefined || value === false) return;
+    if (this.metamethod(value, "__close") !== undefined) return;
+    const [position] = currentPositions();
+    raise(`variable '${position?.site.names[0] ?? "?"}' got a non-closable value`);
   };
 
   // ---- loops
 
+  /** The limit of a loop whose start and step are small integers. */
+  readonly forLimit = (limit: LuaValue): number => {
+    const bound = int64.toNumber(forInteger(limit, "limit"));
+    return Math.max(-LOOP_BOUND, Math.min(LOOP_BOUND, bound));
+  };
+
   /**
-   * The numeric `for` beyond small integers. Returns the start, with `forLimit` and `forStep` set, when the loop
-   * stays within them after all; otherwise a function that gives the next value and nil at the end.
+   * The numeric `for` beyond small integers. Returns nothing, with `forStart`, `forEnd` and `forStep` set, when the
+   * loop stays within them after all; otherwise a function that gives the next value and nil at the end.
    */
-  readonly forprep = (start: LuaValue, limit: LuaValue, step: LuaValue): number | (() => LuaValue) => {
-    const from = forInteger(start, "initial");
+  readonly forprep = (start: LuaValue, limit: LuaValue, step: LuaValue): (() => LuaValue) | undefined => {
+    // In the order of PUC Lua.
     const to = forInteger(limit, "limit");
     const by = forInteger(step, "step");
+    const from = forInteger(start, "initial");
     if (by === 0) raise("'for' step is zero");
     if (typeof from === "number" && typeof to === "number" && typeof by === "number") {
-      this.forLimit = to;
+      this.forStart = from;
+      this.forEnd = to;
       this.forStep = by;
-      return from;
+      return undefined;
     }
     // The number of rounds is fixed in advance, so the last addition cannot wrap.
     const [first, last, stride] = [int64.toBigInt(from), int64.toBigInt(to), int64.toBigInt(by)];
@@ -458,76 +369,77 @@ export class Machine {
     };
   };
 
-  // ---- closing
-
-  readonly closing = (value: LuaValue): void => {
-    if (value === undefined || value === false) return;
-    if (this.#metamethod(value, "__close") !== undefined) return;
-    const [position] = currentPositions();
-    raise(`variable '${position?.site.names[0] ?? "?"}' got a non-closable value`);
-  };
-
-  /** The scope of a to-be-closed variable was left without an error. */
-  readonly closeAfter = (value: LuaValue): void => {
-    if (value === undefined || value === false) return;
-    settle(this.call(this.#metamethod(value, "__close"), [value, undefined]));
-  };
-
-  /** The scope was left by `error`; returns what goes on instead. */
-  readonly closeError = (value: LuaValue, error: unknown): unknown => {
-    // Limits are absolute: closing would use more of what is used up.
-    if (error instanceof ScriptAbort || value === undefined || value === false) return error;
-    const luaError = toLuaError(error);
-    try {
-      settle(this.call(this.#metamethod(value, "__close"), [value, luaError.value]));
-      return luaError;
-    } catch (second) {
-      return second;
+  /** What a loop over `next`, or over the steps of `ipairs`, goes by; undefined for any other iterator. */
+  readonly cursor = (iterator: LuaValue, state: LuaValue, control: LuaValue): Cursor | undefined => {
+    if (iterator === this.iterators?.next && state instanceof LuaTable && control === undefined) {
+      return new TableCursor(state);
     }
-  };
-
-  readonly checkGlobal = (value: LuaValue, name: string): void => {
-    if (value !== undefined) raise(`global '${name}' already defined`);
+    if (iterator === this.iterators?.ipairsStep && control === 0) {
+      return new ItemCursor(state, this.plain.index as (object: LuaValue, key: LuaValue) => LuaValue);
+    }
+    return undefined;
   };
 
   // ---- coroutines
 
-  /** What a function returns when it is entered for its coroutine version. */
+  /** What a function returns when it is entered for its resumable version. */
   readonly enter = (chunk: LinkedChunk, id: number, captured: unknown[], self: LuaFunction): LuaResult =>
-    chunk.coroutineFactory(id)(...captured, self) as unknown as LuaResult;
+    chunk.resumableFactory(id)(...captured, self);
 
-  /** The coroutine version of a compiled function; undefined for a native one. */
-  #coroutineVersion(f: LuaFunction): LuaCoroutineFunction | undefined {
-    if (f.name !== "$lua") return undefined;
-    let version = this.#versions.get(f);
-    if (version === undefined) {
-      const { fuel } = this;
-      this.entering = true;
-      this.fuel = 0;
+  /** The version of a function that can be left by a yield; natives that know nothing of it are their own. */
+  readonly co = (f: LuaFunction): LuaFunction => {
+    const version = (f as ResumableFunction).resumable;
+    return version === undefined ? resumableVersion(f, this) : version;
+  };
+
+  /** Keeps what a function that is left needs to go on at site `pc`. */
+  readonly save = (fn: LuaFunction, pc: number, values: unknown[]): undefined => {
+    this.frames.push({ fn, pc, values });
+  };
+
+  /** Goes on in the function that was called where the caller is now; it takes its own frame. */
+  readonly rewind = (): LuaResult => this.frames.at(-1)!.fn();
+
+  /** Makes a tail call that was returned. */
+  readonly finish = (call: TailCall): LuaResult => this.co(call.callee)(...call.args);
+
+  /** A protected call in resumable code, left and entered again as often as the callee is. */
+  guard(
+    callee: LuaValue,
+    args: LuaValue[],
+    done: (result: LuaResult) => LuaResult,
+    failed: (error: unknown) => LuaResult,
+  ): LuaResult {
+    const run = (start: () => LuaResult): LuaResult => {
       try {
-        version = f() as unknown as LuaCoroutineFunction;
-      } finally {
-        this.entering = false;
-        this.fuel = fuel;
+        let result = start();
+        while (!this.unwinding) {
+          if (!(result instanceof TailCall)) return done(result);
+          result = this.finish(result);
+        }
+      } catch (error) {
+        return failed(error);
       }
-      this.#versions.set(f, version);
-    }
-    return version;
+      this.frames.push(frame);
+      return undefined;
+    };
+    const frame: Frame = {
+      fn: () => {
+        this.frames.pop();
+        return run(this.rewind);
+      },
+      pc: 0,
+      values: none,
+    };
+    return run(() => this.co(this.#function(callee))(...args));
   }
 
-  /** A call inside a coroutine: may be left by a yield and entered again. */
-  readonly co = (callee: LuaValue, args: LuaValue[]): Generator<LuaValue[], LuaResult, LuaValue[]> =>
-    this.#callInCoroutine(callee, args);
-
-  *#callInCoroutine(callee: LuaValue, args: LuaValue[]): Generator<LuaValue[], LuaResult, LuaValue[]> {
-    for (;;) {
-      const f = typeof callee === "function" ? callee : this.callable(callee);
-      const version = this.#coroutineVersion(f) ?? coroutineTwin(f);
-      const result: LuaResult = version === undefined ? f(...args) : yield* version(...args);
-      if (!(result instanceof TailCall)) return result;
-      callee = result.callee;
-      args = result.args;
-    }
+  #closeResumable(value: LuaValue, error: unknown): unknown {
+    if (error instanceof ScriptAbort || value === undefined || value === false) return error;
+    const reason = closeReason(error);
+    const goesOn = error instanceof CoroutineClose ? error : toLuaError(error);
+    const result = (e: unknown): LuaResult => e as LuaResult;
+    return this.guard(this.metamethod(value, "__close"), [value, reason], () => result(goesOn), result);
   }
 }
 
@@ -561,16 +473,6 @@ function forInteger(value: LuaValue, what: "initial" | "limit" | "step"): LuaInt
   const integer = toInteger(value);
   if (integer !== undefined) return integer;
   return raise(`'for' ${what === "initial" ? "initial value" : what} must be a number`);
-}
-
-function isSameAddress(a: LuaValue, b: LuaValue): boolean {
-  return (
-    typeof a === "object" &&
-    typeof b === "object" &&
-    "address" in a &&
-    "address" in b &&
-    a.address === b.address
-  );
 }
 
 const addresses = new WeakMap<object, string>();

@@ -89,6 +89,8 @@ export class Scope {
       captured: false,
       assigned: false,
       holds: undefined,
+      isWide: false,
+      known: undefined,
     };
     return variable;
   }

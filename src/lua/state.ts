@@ -3,7 +3,7 @@
  * and each callback has its own instruction budget.
  */
 
-import { compileChunk, compileCoroutine } from "./compile.ts";
+import { compileChunk, compileResumable } from "./compile.ts";
 import type { LuaCoroutine } from "./coroutine.ts";
 import { LuaError, ScriptAbort } from "./error.ts";
 import { openLibraries } from "./lib/index.ts";
@@ -96,11 +96,11 @@ export class LuaState {
     const { id, name } = reserveSourceName();
     const machine = this.machine;
     let factories: ((...captured: unknown[]) => LuaFunction)[];
-    const versions: ReturnType<LinkedChunk["coroutineFactory"]>[] = [];
+    const versions: ReturnType<LinkedChunk["resumableFactory"]>[] = [];
     const linked: LinkedChunk = {
-      coroutineFactory: (functionId) => {
-        versions[functionId] ??= ((): ReturnType<LinkedChunk["coroutineFactory"]> => {
-          const version = compileCoroutine(tree.functions[functionId]!);
+      resumableFactory: (functionId) => {
+        versions[functionId] ??= ((): ReturnType<LinkedChunk["resumableFactory"]> => {
+          const version = compileResumable(tree.functions[functionId]!);
           const source = reserveSourceName();
           registerSourceMap(source.id, { chunk, sites: shifted(version.sites) });
           return new Function("$", "make", `${version.code}\n//# sourceURL=${source.name}`)(
@@ -177,19 +177,19 @@ export class LuaState {
   // The operations of the language, with metamethods, for native functions.
 
   index(object: LuaValue, key: LuaValue): LuaValue {
-    return this.machine.index(object, key);
+    return this.machine.plain.index(object, key) as LuaValue;
   }
 
   setIndex(object: LuaValue, key: LuaValue, value: LuaValue): void {
-    this.machine.setindex(object, key, value);
+    this.machine.plain.setindex(object, key, value);
   }
 
   length(value: LuaValue): LuaValue {
-    return this.machine.len(value);
+    return this.machine.plain.len(value) as LuaValue;
   }
 
   lessThan(a: LuaValue, b: LuaValue): boolean {
-    return this.machine.lt(a, b);
+    return this.machine.plain.lt(a, b) as boolean;
   }
 
   tostring(value: LuaValue): string {

@@ -1,43 +1,59 @@
 /**
- * A Lua table: an array part for the keys 1..n and a hash part for the rest.
+ * A Lua table in three parts: `array` for the keys 1..n, `fields` for names that the program writes down, a hash part
+ * for every other key.
+ *
+ * The engine gives objects that get the same properties in the same order one hidden class, so `t.name` in compiled
+ * code is `t.fields.name`, a load at a known offset. Keys that are computed would ruin that, and go to the hash part.
  *
  * Invariants:
  *   - `array[0]` is unused; `array[i]` is the value of key `i`; the last one is not nil, so `array.length - 1` is a
  *     border and `#t` costs nothing. A nil between stays as `undefined`.
  *   - No key of the hash part is `array.length`: appending moves what follows over from the hash part.
- *   - The hash part keeps keys in the order of their insertion. A removed key leaves its place with the value nil, so
- *     that a traversal which removes keys goes on; places are given back when the next new key comes.
+ *   - A key is in one part at most. A field that becomes nil keeps its property, with the value `undefined`: a
+ *     traversal that removes keys goes on, and compiled code may assign to a property that it has seen.
+ *   - `fields` of a table without any, and `array` of one without items, are shared: nothing is put into them.
  */
 
-import { toDecimal } from "./int64.ts";
-import { LuaInt64, type LuaValue } from "./value.ts";
+import { HashPart, type Key } from "./hash-part.ts";
+import type { LuaFunction, LuaValue } from "./value.ts";
 
-type Key = Exclude<LuaValue, undefined>;
+/** Properties have no prototype to inherit from: `t.constructor` is a field like any other. */
+export type FieldObject = Record<string, LuaValue>;
+// An object without a prototype of this kind would be a dictionary to the engine, so a constructor has to make it.
+function makeFields(): void {}
+makeFields.prototype = Object.create(null);
+export const Fields = makeFields as unknown as new () => FieldObject;
 
-const MIN_PLACES_TO_COMPACT = 16;
+export const NO_FIELDS: FieldObject = new Fields();
+const NO_ITEMS: LuaValue[] = [undefined];
+
+/** More properties would turn the object into a dictionary; further names go to the hash part. */
+export const MAX_FIELDS = 64;
 
 /** Entries that tables of this thread grew by, ever: what the memory bound of a state counts by. */
 export const growth = { entries: 0 };
 
 export class LuaTable {
   metatable: LuaTable | undefined = undefined;
-  readonly array: LuaValue[] = [undefined];
-  #places: Map<Key, number> | undefined = undefined;
-  #keys: Key[] | undefined = undefined;
-  #values: LuaValue[] | undefined = undefined;
-  #removed = 0;
-  /** One object for each boxed integer that is a key: a Map compares objects by identity. */
-  #boxes: Map<string, LuaInt64> | undefined = undefined;
+  array: LuaValue[] = NO_ITEMS;
+  fields: FieldObject = NO_FIELDS;
+  fieldCount = 0;
+  hash: HashPart | undefined = undefined;
+  #names: string[] | undefined = undefined;
 
   get(key: LuaValue): LuaValue {
-    if (typeof key === "string") {
-      const place = this.#places?.get(key);
-      return place === undefined ? undefined : this.#values![place];
+    if (typeof key === "number") {
+      if (key > 0 && key < this.array.length) return this.array[key];
+    } else if (typeof key === "string") return this.getText(key);
+    return this.hash === undefined || key === undefined ? undefined : this.hash.get(key);
+  }
+
+  getText(key: string): LuaValue {
+    if (this.hash !== undefined) {
+      const place = this.hash.place(key);
+      if (place !== undefined) return this.hash.valueAt(place);
     }
-    if (typeof key === "number" && key > 0 && key < this.array.length) return this.array[key];
-    if (this.#places === undefined || key === undefined) return undefined;
-    const place = this.#places.get(key instanceof LuaInt64 ? this.#box(key, false) : key);
-    return place === undefined ? undefined : this.#values![place];
+    return this.fieldCount === 0 ? undefined : this.fields[key];
   }
 
   /** Assigns without metamethods. `key` must not be nil. */
@@ -46,23 +62,47 @@ export class LuaTable {
       if (key < this.array.length) {
         this.array[key] = value;
         if (value === undefined && key === this.array.length - 1) this.#trim();
-      } else if (value !== undefined) {
-        this.array.push(value);
-        growth.entries++;
-        if (this.#places !== undefined) this.#migrate();
-      }
+      } else if (value !== undefined) this.append(value);
       return;
     }
-    if (key instanceof LuaInt64) key = this.#box(key, value !== undefined);
-    const place = this.#places?.get(key);
-    if (place !== undefined) {
-      const values = this.#values!;
-      if ((values[place] === undefined) !== (value === undefined))
-        this.#removed += value === undefined ? 1 : -1;
-      values[place] = value;
-    } else if (value !== undefined) {
-      this.#insert(key, value);
+    const place = this.hash?.place(key);
+    if (place !== undefined) this.hash!.put(place, value);
+    else if (typeof key === "string" && this.fieldCount > 0 && key in this.fields) this.fields[key] = value;
+    else if (value !== undefined) {
+      growth.entries++;
+      this.hash ??= new HashPart();
+      this.hash.insert(key, value);
     }
+  }
+
+  /** `set` with the key `array.length`. `value` must not be nil. */
+  append(value: LuaValue): void {
+    growth.entries++;
+    if (this.array === NO_ITEMS) this.array = [undefined, value];
+    else this.array.push(value);
+    if (this.hash === undefined) return;
+    for (;;) {
+      const next = this.hash.take(this.array.length);
+      if (next === undefined) return;
+      this.array.push(next);
+    }
+  }
+
+  /** `set` for a name that the program, or the host, writes down: it becomes a field if there is room. */
+  setField(name: string, value: LuaValue): void {
+    if (value !== undefined && this.takesField(name)) this.fields[name] = value;
+    else this.set(name, value);
+  }
+
+  /** Whether `fields[name]` may be assigned now; makes room for it. */
+  takesField(name: string): boolean {
+    if (this.hash !== undefined && this.hash.place(name) !== undefined) return false;
+    if (this.fields === NO_FIELDS) this.fields = new Fields();
+    else if (name in this.fields) return true;
+    if (this.fieldCount >= MAX_FIELDS) return false;
+    this.fieldCount++;
+    growth.entries++;
+    return true;
   }
 
   /** A border: `t[n]` is not nil (or n is 0) and `t[n + 1]` is nil. */
@@ -75,86 +115,15 @@ export class LuaTable {
    * Throws `RangeError` when `key` was never in the table.
    */
   next(key: LuaValue): [Key, LuaValue] | undefined {
-    let index = 1;
-    let place = 0;
-    if (key !== undefined) {
-      const inArray = typeof key === "number" && key > 0 && key < this.array.length;
-      const known = inArray
-        ? undefined
-        : this.#places?.get(key instanceof LuaInt64 ? this.#box(key, false) : key);
-      if (known !== undefined) {
-        index = this.array.length;
-        place = known + 1;
-      } else if (typeof key === "number" && key > 0) {
-        // Also a key whose removal made the array part shorter.
-        index = key + 1;
-      } else {
-        throw new RangeError("invalid key to 'next'");
-      }
-    }
-    for (; index < this.array.length; index++) {
-      const value = this.array[index];
-      if (value !== undefined) return [index, value];
-    }
-    return this.nextInHash(place);
+    const cursor = new TableCursor(this);
+    cursor.seek(key);
+    return cursor.step() ? [cursor.key!, cursor.value] : undefined;
   }
 
-  /** The first entry of the hash part at or after `place`, undefined at the end. */
-  nextInHash(place: number): [Key, LuaValue] | undefined {
-    const keys = this.#keys;
-    if (keys === undefined) return undefined;
-    const values = this.#values!;
-    for (; place < keys.length; place++) {
-      const value = values[place];
-      if (value !== undefined) return [keys[place]!, value];
-    }
-    return undefined;
-  }
-
-  #insert(key: Key, value: LuaValue): void {
-    growth.entries++;
-    if (this.#places === undefined) {
-      this.#places = new Map();
-      this.#keys = [];
-      this.#values = [];
-    } else if (this.#removed >= MIN_PLACES_TO_COMPACT && this.#removed * 2 > this.#keys!.length) {
-      this.#compact();
-    }
-    this.#places.set(key, this.#keys!.length);
-    this.#keys!.push(key);
-    this.#values!.push(value);
-  }
-
-  #compact(): void {
-    const keys: Key[] = [];
-    const values: LuaValue[] = [];
-    const places = new Map<Key, number>();
-    for (const [place, key] of this.#keys!.entries()) {
-      const value = this.#values![place];
-      if (value === undefined) continue;
-      places.set(key, keys.length);
-      keys.push(key);
-      values.push(value);
-    }
-    this.#keys = keys;
-    this.#values = values;
-    this.#places = places;
-    this.#removed = 0;
-  }
-
-  /** Moves the keys that follow the array part over from the hash part. */
-  #migrate(): void {
-    const places = this.#places!;
-    for (;;) {
-      const place = places.get(this.array.length);
-      if (place === undefined) return;
-      const value = this.#values![place];
-      if (value === undefined) return;
-      this.#values![place] = undefined;
-      places.delete(this.array.length);
-      this.#removed++;
-      this.array.push(value);
-    }
+  /** The names of the fields, in the order of their first assignment. */
+  fieldNames(): string[] {
+    if (this.#names?.length !== this.fieldCount) this.#names = Object.keys(this.fields);
+    return this.#names!;
   }
 
   #trim(): void {
@@ -163,13 +132,104 @@ export class LuaTable {
     while (end > 0 && array[end] === undefined) end--;
     array.length = end + 1;
   }
+}
 
-  #box(key: LuaInt64, create: boolean): LuaInt64 {
-    const text = toDecimal(key);
-    const known = this.#boxes?.get(text);
-    if (known !== undefined || !create) return known ?? key;
-    this.#boxes ??= new Map();
-    this.#boxes.set(text, key);
-    return key;
+/** A traversal: over the array part, then the fields, then the hash part. Entries may be removed on the way. */
+export class TableCursor {
+  key: LuaValue = undefined;
+  value: LuaValue = undefined;
+  readonly #table: LuaTable;
+  #index = 1;
+  #field = 0;
+  #place = 0;
+
+  constructor(table: LuaTable) {
+    this.#table = table;
   }
+
+  /** Goes to the next entry; false at the end. */
+  step(): boolean {
+    const table = this.#table;
+    const { array } = table;
+    while (this.#index < array.length) {
+      const value = array[this.#index++];
+      if (value === undefined) continue;
+      this.key = this.#index - 1;
+      this.value = value;
+      return true;
+    }
+    if (this.#field < table.fieldCount) {
+      const names = table.fieldNames();
+      while (this.#field < names.length) {
+        const name = names[this.#field++]!;
+        const value = table.fields[name];
+        if (value === undefined) continue;
+        this.key = name;
+        this.value = value;
+        return true;
+      }
+    }
+    const { hash } = table;
+    if (hash === undefined) return false;
+    const place = hash.occupied(this.#place);
+    if (place < 0) return false;
+    this.#place = place + 1;
+    this.key = hash.keyAt(place);
+    this.value = hash.valueAt(place);
+    return true;
+  }
+
+  /** Goes behind `key`. Throws `RangeError` when it was never in the table. */
+  seek(key: LuaValue): void {
+    if (key === undefined) return;
+    const table = this.#table;
+    if (typeof key === "number" && key > 0 && key < table.array.length) {
+      this.#index = key + 1;
+      return;
+    }
+    const place = table.hash?.place(key);
+    if (place !== undefined) {
+      this.#index = table.array.length;
+      this.#field = table.fieldCount;
+      this.#place = place + 1;
+      return;
+    }
+    if (typeof key === "string" && table.fieldCount > 0 && key in table.fields) {
+      this.#index = table.array.length;
+      this.#field = table.fieldNames().indexOf(key) + 1;
+      return;
+    }
+    // Also a key whose removal made the array part shorter.
+    if (typeof key !== "number" || key <= 0) throw new RangeError("invalid key to 'next'");
+    this.#index = key + 1;
+  }
+}
+
+/** What `for … in ipairs(t)` steps through, when `ipairs` is the real one. */
+export class ItemCursor {
+  key = 0;
+  value: LuaValue = undefined;
+  readonly #object: LuaValue;
+  readonly #index: (object: LuaValue, key: LuaValue) => LuaValue;
+
+  constructor(object: LuaValue, index: (object: LuaValue, key: LuaValue) => LuaValue) {
+    this.#object = object;
+    this.#index = index;
+  }
+
+  step(): boolean {
+    const i = ++this.key;
+    const object = this.#object;
+    if (object instanceof LuaTable && i < object.array.length) this.value = object.array[i];
+    else this.value = undefined;
+    if (this.value === undefined) this.value = this.#index(object, i);
+    return this.value !== undefined;
+  }
+}
+
+export type Cursor = TableCursor | ItemCursor;
+/** The iterator functions that compiled loops replace by a cursor; base.ts makes them. */
+export interface Iterators {
+  next: LuaFunction;
+  ipairsStep: LuaFunction;
 }

@@ -29,6 +29,9 @@ export class LuaInt64 {
   }
 }
 
+/** Stands in a variable of compiled code for an integer that is kept in two halves beside it. Never a Lua value. */
+export const W = { isWide: true } as const;
+
 /** A host object handed to a script. Methods and metamethods come from `metatable`. */
 export class LuaUserdata<T extends object = object> {
   metatable: LuaTable | undefined;

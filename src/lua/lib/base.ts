@@ -1,9 +1,10 @@
 /** The basic functions. */
 
-import { setCoroutineTwin } from "../coroutine.ts";
+import { setResumable } from "../coroutine.ts";
 import { LuaError, ScriptAbort } from "../error.ts";
 import * as int64 from "../int64.ts";
 import { isTrue, toInteger } from "../machine.ts";
+import { CoroutineClose } from "../operations.ts";
 import { where } from "../position.ts";
 import { type LuaState, withPosition } from "../state.ts";
 import { LuaTable } from "../table.ts";
@@ -27,7 +28,7 @@ import {
 
 /** What `pcall` may catch, as its results; limits go on. */
 function caught(error: unknown): LuaError {
-  if (error instanceof ScriptAbort) throw error;
+  if (error instanceof ScriptAbort || error instanceof CoroutineClose) throw error;
   return error instanceof LuaError ? error : withPosition(error);
 }
 
@@ -52,7 +53,7 @@ export function openBase(state: LuaState): void {
 
   const ipairsStep: LuaFunction = (table, index) => {
     const i = int64.add(toInteger(index) ?? 0, 1);
-    const value = machine.index(table, i);
+    const value = machine.plain.index(table, i) as LuaValue;
     return value === undefined ? undefined : [i, value];
   };
 
@@ -78,25 +79,31 @@ export function openBase(state: LuaState): void {
     }
   };
 
-  setCoroutineTwin(pcall, function* (...args) {
+  setResumable(pcall, (...args) => {
     needValue(args, "pcall");
     const { currentCoroutine } = state;
-    try {
-      return [true, ...resultList(yield* machine.co(args[0], args.slice(1)))];
-    } catch (error) {
-      state.currentCoroutine = currentCoroutine;
-      return [false, errorValue(caught(error))];
-    }
+    return machine.guard(
+      args[0],
+      args.slice(1),
+      (result) => [true, ...resultList(result)],
+      (error) => {
+        state.currentCoroutine = currentCoroutine;
+        return [false, errorValue(caught(error))];
+      },
+    );
   });
-  setCoroutineTwin(xpcall, function* (...args) {
+  setResumable(xpcall, (...args) => {
     const handler = checkFunction(args[1], 2, "xpcall");
     const { currentCoroutine } = state;
-    try {
-      return [true, ...resultList(yield* machine.co(args[0], args.slice(2)))];
-    } catch (error) {
-      state.currentCoroutine = currentCoroutine;
-      return [false, ...resultList(handler(errorValue(caught(error))))];
-    }
+    return machine.guard(
+      args[0],
+      args.slice(2),
+      (result) => [true, ...resultList(result)],
+      (error) => {
+        state.currentCoroutine = currentCoroutine;
+        return [false, ...resultList(handler(errorValue(caught(error))))];
+      },
+    );
   });
 
   const loadChunk = (
@@ -127,6 +134,13 @@ export function openBase(state: LuaState): void {
 
   const readFile = (path: string): string | undefined => options.readFile?.(path);
 
+  const loadFile = (path: LuaValue): LuaFunction => {
+    const name = checkString(path, 1, "dofile");
+    const source = readFile(name);
+    if (source === undefined) throw new LuaError(`cannot open ${name}`);
+    return state.load(source, `@${name}`);
+  };
+
   const functions: Record<string, LuaFunction> = {
     assert: (...args) => {
       needValue(args, "assert");
@@ -135,12 +149,7 @@ export function openBase(state: LuaState): void {
       return raise("assertion failed!");
     },
     collectgarbage: (option, argument, value) => collectGarbage(state, option, argument, value),
-    dofile: (path) => {
-      const name = checkString(path, 1, "dofile");
-      const source = readFile(name);
-      if (source === undefined) throw new LuaError(`cannot open ${name}`);
-      return state.load(source, `@${name}`)();
-    },
+    dofile: (path) => loadFile(path)(),
     error: (value, level) => {
       const depth = level === undefined ? 1 : int64.toNumber(checkInteger(level, 2, "error"));
       if (typeof value === "string" && depth > 0) throw new LuaError(where(depth) + value);
@@ -261,18 +270,13 @@ export function openBase(state: LuaState): void {
     },
     xpcall,
   };
-  for (const [name, f] of Object.entries(functions)) globals.set(name, f);
-  globals.set("_G", globals);
-  globals.set("_VERSION", "Lua 5.5-kernel");
-  globals.set("_LUNATIK_VERSION", "Lunatik 4.4");
+  for (const [name, f] of Object.entries(functions)) globals.setField(name, f);
+  globals.setField("_G", globals);
+  globals.setField("_VERSION", "Lua 5.5-kernel");
+  globals.setField("_LUNATIK_VERSION", "Lunatik 4.4");
   state.loaded.set("_G", globals);
-  const { dofile } = functions;
-  setCoroutineTwin(dofile!, function* (path) {
-    const name = checkString(path, 1, "dofile");
-    const source = readFile(name);
-    if (source === undefined) throw new LuaError(`cannot open ${name}`);
-    return yield* machine.co(state.load(source, `@${name}`), []);
-  });
+  machine.iterators = { next, ipairsStep };
+  setResumable(functions["dofile"]!, (path) => machine.co(loadFile(path))());
 }
 
 /** An error raised with nil arrives as text. */

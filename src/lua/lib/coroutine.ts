@@ -1,10 +1,11 @@
 /** The coroutine library. */
 
-import { LuaCoroutine, setCoroutineTwin } from "../coroutine.ts";
+import { type Frame, LuaCoroutine, setResumable } from "../coroutine.ts";
 import { LuaError, ScriptAbort } from "../error.ts";
+import { CoroutineClose } from "../operations.ts";
 import { where } from "../position.ts";
 import { type LuaState, withPosition } from "../state.ts";
-import { type LuaFunction, type LuaValue, resultList } from "../value.ts";
+import { type LuaFunction, type LuaResult, type LuaValue, resultList, TailCall } from "../value.ts";
 import { checkCoroutine, checkFunction, raise } from "./check.ts";
 import { register } from "./register.ts";
 
@@ -27,16 +28,7 @@ export function openCoroutine(state: LuaState): void {
     coroutine.status = "running";
     state.currentCoroutine = coroutine;
     try {
-      let step: IteratorResult<LuaValue[], LuaValue[]>;
-      if (coroutine.generator === undefined) {
-        const results = machine.co(coroutine.body, args);
-        coroutine.generator = (function* () {
-          return resultList(yield* results);
-        })();
-        step = coroutine.generator.next([]);
-      } else step = coroutine.generator.next(args);
-      coroutine.status = step.done ? "dead" : "suspended";
-      return step.value;
+      return run(coroutine, args);
     } catch (error) {
       coroutine.status = "dead";
       throw error;
@@ -46,25 +38,78 @@ export function openCoroutine(state: LuaState): void {
     }
   };
 
+  /** Enters the coroutine's functions, or enters them again, until they are left. */
+  const run = (coroutine: LuaCoroutine, args: LuaValue[]): LuaValue[] => {
+    const outer = machine.frames;
+    try {
+      let result: LuaResult;
+      if (coroutine.frames === undefined) {
+        coroutine.frames = machine.frames = [];
+        result = machine.co(coroutine.body)(...args);
+      } else {
+        machine.frames = coroutine.frames;
+        machine.transfer = args;
+        machine.rewinding = true;
+        result = machine.rewind();
+      }
+      while (!machine.unwinding) {
+        if (!(result instanceof TailCall)) {
+          coroutine.status = "dead";
+          return resultList(result);
+        }
+        result = machine.finish(result);
+      }
+      machine.unwinding = false;
+      coroutine.status = "suspended";
+      return machine.transfer;
+    } finally {
+      machine.frames = outer;
+    }
+  };
+
   const yieldPlain: LuaFunction = () =>
     raise(
       state.currentCoroutine === undefined
         ? "attempt to yield from outside a coroutine"
         : "attempt to yield across a C-call boundary",
     );
-  setCoroutineTwin(yieldPlain, function* (...args) {
-    return yield args;
+  /** `coroutine.close` ends a coroutine by an error that only its scopes to be closed see. */
+  let isClosing = false;
+  const resumed: Frame = {
+    fn: () => {
+      machine.frames.pop();
+      machine.rewinding = false;
+      if (isClosing) {
+        isClosing = false;
+        throw new CoroutineClose();
+      }
+      return machine.transfer;
+    },
+    pc: 0,
+    values: [],
+  };
+  setResumable(yieldPlain, (...args) => {
+    machine.transfer = args;
+    machine.unwinding = true;
+    machine.frames.push(resumed);
+    return undefined;
   });
 
   /** Ends a suspended coroutine, closing its variables; returns the error of a closing method. */
   const close = (coroutine: LuaCoroutine): LuaError | undefined => {
     coroutine.status = "dead";
+    if (coroutine.frames === undefined) return undefined;
+    isClosing = true;
     try {
-      coroutine.generator?.return([]);
-      return undefined;
+      run(coroutine, []);
+      return new LuaError("attempt to yield across a C-call boundary");
     } catch (error) {
+      if (error instanceof CoroutineClose) return undefined;
       if (error instanceof ScriptAbort) throw error;
       return error instanceof LuaError ? error : withPosition(error);
+    } finally {
+      isClosing = false;
+      coroutine.status = "dead";
     }
   };
 

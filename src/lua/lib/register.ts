@@ -10,8 +10,8 @@ export function register(
   members: Readonly<Record<string, LuaValue>>,
 ): LuaTable {
   const library = new LuaTable();
-  for (const [key, value] of Object.entries(members)) library.set(key, value);
-  state.globals.set(name, library);
+  for (const [key, value] of Object.entries(members)) library.setField(key, value);
+  state.globals.setField(name, library);
   state.loaded.set(name, library);
   return library;
 }

@@ -1,0 +1,422 @@
+/** Expressions to JavaScript, except arithmetic. Array items and fields are read inline, everything else out of line. */
+
+import type { BinaryOperator, CallExpression, Expression, Span } from "./ast.ts";
+import { ArithmeticEmitter, integerOperand, isArithmetic, isPure } from "./compile-arithmetic.ts";
+import { isItself, jsName } from "./emit-names.ts";
+import type { Operand } from "./emitter.ts";
+import { MAX_FIELDS } from "./table.ts";
+
+const COMPARISONS = new Set<string>(["==", "~=", "<", "<=", ">", ">="]);
+const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]*$/;
+const NIL: Operand = { text: "undefined", type: "nil" };
+
+type Binary = Extract<Expression, { kind: "binary" }>;
+
+export class ExpressionEmitter extends ArithmeticEmitter {
+  /** Evaluates an expression to one value. */
+  protected operand(e: Expression): Operand {
+    switch (e.kind) {
+      case "nil":
+        return NIL;
+      case "true":
+      case "false":
+        return { text: e.kind, type: "boolean" };
+      case "integer":
+        return integerOperand(e.value);
+      case "string":
+        return { text: JSON.stringify(e.value), type: "string" };
+      case "vararg":
+        return { text: "va[0]", type: "any", isComplex: true };
+      case "local":
+        return this.read(e.variable);
+      case "global":
+        return this.#index(e.env, { ...e, kind: "string", value: e.name }, e);
+      case "index":
+        return this.#index(e.object, e.key, e);
+      case "call":
+        return { text: this.call(e, "first"), type: "any" };
+      case "function":
+        return this.#closure(e);
+      case "paren":
+        return this.operand(e.inner);
+      case "table":
+        return { text: this.#table(e), type: "table" };
+      case "unary":
+        return e.op === "not" || e.op === "#" ? this.#unary(e) : this.arithmetic(e);
+      case "binary":
+        if (isArithmetic(e)) return this.arithmetic(e);
+        if (e.op === "..") return this.#concat(e);
+        if (e.op === "and" || e.op === "or") return this.#logical(e);
+        return { text: this.#comparison(e), type: "boolean", isComplex: true };
+    }
+  }
+
+  /** Evaluates expressions in order; what comes first is kept from what later ones may assign. */
+  protected operands(list: readonly Expression[]): Operand[] {
+    let arePure = true;
+    const isLater: boolean[] = [];
+    for (let i = list.length - 1; i >= 0; i--) {
+      isLater[i] = arePure;
+      arePure &&= isPure(list[i]!);
+    }
+    return list.map((e, i) => {
+      const operand = this.operand(e);
+      return isLater[i] ? operand : this.hold(operand);
+    });
+  }
+
+  /** The two operands of an operator. A local of this function is read when both are there, as in PUC Lua. */
+  protected pair(left: Expression, right: Expression): [Operand, Operand] {
+    if (this.isOwnLocal(left)) return [this.operand(left), this.operand(right)];
+    return this.operands([left, right]) as [Operand, Operand];
+  }
+
+  // ---- conditions
+
+  /** Evaluates an expression to a JavaScript condition: neither nil nor false. */
+  protected condition(e: Expression): string {
+    if (e.kind === "paren") return this.condition(e.inner);
+    if (e.kind === "unary" && e.op === "not") return `!${this.condition(e.operand)}`;
+    if (e.kind === "binary" && (e.op === "and" || e.op === "or")) return this.#logicalCondition(e);
+    return conditionOf(this.operand(e));
+  }
+
+  #logicalCondition(e: Binary): string {
+    const parts = sameOperator(e, e.op);
+    let result = "";
+    for (const part of parts) {
+      let text = "";
+      const code = this.capture(() => {
+        text = this.condition(part);
+      });
+      if (result === "") {
+        this.emitPart(code);
+        result = text;
+      } else if (code.code === "") result += `${e.op === "and" ? "&&" : "||"}${text}`;
+      else {
+        const known = this.temp();
+        this.emit(`${known}=${result};`);
+        const rest = { ...code, code: `${code.code}\n${known}=${text};` };
+        const test = this.unlessResumed(e.op === "and" ? known : `!${known}`, rest);
+        this.emitCompound(`if(${test})${this.inside(rest)}`, rest);
+        result = known;
+      }
+    }
+    return parts.length > 1 ? `(${result})` : result;
+  }
+
+  /** Captured statements at their own level, where their sites are in reach already. */
+  protected emitPart({ code }: { code: string }): void {
+    if (code !== "") this.emit(code);
+  }
+
+  #logical(e: Binary): Operand {
+    const parts = sameOperator(e, e.op);
+    const target = this.temp();
+    for (const [i, part] of parts.entries()) {
+      if (i === 0) {
+        this.emit(`${target}=${this.operand(part).text};`);
+        continue;
+      }
+      const code = this.capture(() => this.emit(`${target}=${this.operand(part).text};`));
+      const isTrue = `(${target}!==undefined&&${target}!==false)`;
+      const test = this.unlessResumed(e.op === "and" ? isTrue : `!${isTrue}`, code);
+      this.emitCompound(`if(${test})${this.inside(code)}`, code);
+    }
+    return { text: target, type: "any" };
+  }
+
+  #comparison(e: Binary): string {
+    const [x, y] = this.pair(e.left, e.right).map((operand) => this.hold(operand)) as [Operand, Operand];
+    const isEquality = e.op === "==" || e.op === "~=";
+    if (isEquality && [x, y].some(isPlain)) return `(${x.text}${e.op === "==" ? "===" : "!=="}${y.text})`;
+    const operation = isEquality ? "eq" : e.op.length === 1 ? "lt" : "le";
+    const [a, b] = e.op[0] === ">" ? [y, x] : [x, y];
+    const numbers = [x, y]
+      .filter(({ type }) => type !== "small")
+      .map(({ text }) => `typeof ${text}==="number"`);
+    const slow = `${this.mark(e)}${operation}(${a.text},${b.text})`;
+    const not = e.op === "~=" ? "!" : "";
+    if (numbers.length === 0) return `(${a.text}${isEquality ? "===" : e.op.replace(">", "<")}${b.text})`;
+    if (!this.isResumable) {
+      if (isEquality) return `${not}(${a.text}===${b.text}||(typeof ${a.text}==="object"&&${slow}))`;
+      return `(${numbers.join("&&")}?${a.text}${e.op.replace(">", "<")}${b.text}:${slow})`;
+    }
+    const target = this.temp();
+    const fast = isEquality
+      ? `(${target}=${a.text}===${b.text})||typeof ${a.text}!=="object"`
+      : `${numbers.join("&&")}&&((${target}=${a.text}${e.op.replace(">", "<")}${b.text}),true)`;
+    this.emitOperation(target, slow, fast, `${target}=isTrue(first(${target}));`);
+    return not === "" ? target : `!${target}`;
+  }
+
+  // ---- operators
+
+  #unary(e: Extract<Expression, { kind: "unary" }>): Operand {
+    if (e.op === "not") return { text: `!${this.condition(e.operand)}`, type: "boolean", isComplex: true };
+    const { text, type } = this.#object(this.operand(e.operand));
+    if (type === "string")
+      return { text: `${text}.length`, type: "small", min: 0, max: 2 ** 30, isComplex: true };
+    const target = this.temp();
+    const table = `${tableTest({ text, type })}${text}.metatable===undefined&&((${target}=${text}.array.length-1),true)`;
+    const fast =
+      type === "table" ? table : `typeof ${text}==="string"?((${target}=${text}.length),true):${table}`;
+    this.emitOperation(target, `${this.mark(e, this.describe(e.operand))}len(${text})`, fast);
+    return { text: target, type: "any" };
+  }
+
+  #concat(e: Binary): Operand {
+    // Groups to the right.
+    const links: Binary[] = [];
+    let last: Expression = e;
+    while (last.kind === "binary" && last.op === "..") {
+      links.push(last);
+      last = last.right;
+    }
+    const values = this.operands([...links.map((link) => link.left), last]);
+    const target = this.temp();
+    let right = values.at(-1)!.text;
+    for (let i = links.length - 1; i >= 0; i--) {
+      const link = links[i]!;
+      const mark = this.mark(link, this.describe(link.left), this.describe(link.right));
+      this.emitOperation(target, `${mark}concat(${values[i]!.text},${right})`);
+      right = target;
+    }
+    return { text: target, type: "any" };
+  }
+
+  // ---- tables
+
+  #index(object: Expression, key: Expression, span: Span): Operand {
+    const [o, k] = this.#objectAndKey(object, key);
+    const target = this.temp();
+    const operation = `${this.mark(span, this.describe(object))}index(${o.text},${k.text})`;
+    const name = fieldName(key);
+    const isTable = tableTest(o);
+    if (name !== undefined) {
+      this.emitOperation(target, operation, `${isTable}(${target}=${o.text}.fields.${name})!==undefined`);
+    } else if (mayBeItem(k)) {
+      const item = `${isTable}${itemTests(k)}${k.text}<${o.text}.array.length`;
+      this.emitOperation(target, operation, `${item}&&(${target}=${o.text}.array[${k.text}])!==undefined`);
+    } else this.emitOperation(target, operation);
+    return { text: target, type: "any" };
+  }
+
+  #objectAndKey(object: Expression, key: Expression): [Operand, Operand] {
+    const [o, k] = this.pair(object, key);
+    return [this.#object(o), this.hold(k)];
+  }
+
+  /** A value that a dot may follow. */
+  #object(operand: Operand): Operand {
+    return operand.constant === undefined ? this.hold(operand) : this.keep(operand);
+  }
+
+  /** Evaluates the object and the key of an assignment, and returns what then stores a value. */
+  protected place(
+    object: Expression,
+    key: Expression,
+    span: Span,
+    isKept: boolean,
+  ): (value: Operand) => void {
+    const [o, k] = this.#objectAndKey(object, key).map((x) =>
+      isKept && x.constant === undefined ? this.keep(x) : x,
+    ) as [Operand, Operand];
+    return (value) => {
+      const v = this.hold(value).text;
+      const target = this.temp();
+      const name = fieldName(key);
+      const mark = this.mark(span, this.describe(object));
+      if (name !== undefined) {
+        this.unit.setters.add(name);
+        this.#emitStore(target, `${mark}set_${name}(${o.text},${v})`);
+      } else if (mayBeItem(k)) {
+        const item = `${tableTest(o)}${itemTests(k)}${k.text}<${o.text}.array.length`;
+        const isPlain = `(${o.text}.metatable===undefined||${o.text}.array[${k.text}]!==undefined)`;
+        const isValue = isNeverNil(value) ? "" : `&&${v}!==undefined`;
+        const fast = `${item}${isValue}&&${isPlain}&&((${o.text}.array[${k.text}]=${v}),true)`;
+        this.#emitStore(target, `${mark}setindex(${o.text},${k.text},${v})`, fast);
+      } else this.#emitStore(target, `${mark}setindex(${o.text},${k.text},${v})`);
+    };
+  }
+
+  #emitStore(target: string, operation: string, fast?: string): void {
+    if (this.isResumable) this.emitOperation(target, operation, fast, "");
+    else this.emit(fast === undefined ? `${operation};` : `if(!(${fast}))${operation};`);
+  }
+
+  #table(e: Extract<Expression, { kind: "table" }>): string {
+    const { items } = e;
+    const target = this.temp();
+    const positional = items.filter((item) => item.key === undefined);
+    if (positional.length === items.length) {
+      const values = this.items(items.map((item) => item.value));
+      this.emit(`${target}=${this.mark(e)}array([${["undefined", ...values].join(",")}]);`);
+      return target;
+    }
+    const names = items.flatMap(({ key }) => (key === undefined ? [] : [fieldName(key)]));
+    const asFields =
+      names.length <= MAX_FIELDS && !names.includes(undefined) && new Set(names).size === names.length;
+    // In the order of the source; positional items go in last, as in PUC Lua they do.
+    const list = positional.length > 0 ? this.temp() : "";
+    if (list !== "") this.emit(`${list}=[undefined];`);
+    this.emit(asFields ? `${target}=new Fields();` : `${target}=keyed();`);
+    for (const [i, { key, value }] of items.entries()) {
+      this.withTemps(() => {
+        if (key === undefined) {
+          const isSpread = i === items.length - 1 && isMultiple(value);
+          if (isSpread) this.emit(`${list}=${list}.concat(${this.multiple([value])});`);
+          else this.emit(`${list}.push(${this.operand(value).text});`);
+          return;
+        }
+        const name = fieldName(key);
+        if (name !== undefined) {
+          const { text } = this.operand(value);
+          this.emit(asFields ? `${target}.${name}=${text};` : `${target}.setField("${name}",${text});`);
+        } else {
+          const [k, v] = this.operands([key, value]);
+          this.emit(`${this.mark(e)}put(${target},${k!.text},${v!.text});`);
+        }
+      });
+    }
+    const rest = list === "" ? "" : `,${list}`;
+    this.emit(
+      `${target}=${this.mark(e)}${asFields ? `record(${target},${names.length}${rest})` : `fill(${target}${rest})`};`,
+    );
+    return target;
+  }
+
+  #closure(e: Extract<Expression, { kind: "function" }>): Operand {
+    const captured = e.upvalues
+      .filter((variable) => !isItself(variable, e))
+      .map((variable) => (isItself(variable, this.body) ? "$lua" : jsName(variable)));
+    const make = this.isResumable ? `make[${e.id}]` : `make${e.id}`;
+    return { text: `closure(${make}(${captured.join(",")}))`, type: "function", isComplex: true };
+  }
+
+  // ---- calls
+
+  /** What a call needs, evaluated: the function, and the arguments as items of a JavaScript list. */
+  protected callParts(call: CallExpression): {
+    callee: string;
+    isFunction: boolean;
+    args: string[];
+    mark: string;
+  } {
+    if (call.method !== undefined) {
+      const { method } = call;
+      this.unit.methods.add(method);
+      const object = this.#object(this.operand(call.callee));
+      const callee = this.temp();
+      this.emitOperation(
+        callee,
+        `${this.mark(call, this.describe(call.callee))}method_${method}(${object.text})`,
+      );
+      const args = [object.text, ...this.items(call.args)];
+      return { callee, isFunction: false, args, mark: this.mark(call, `method '${method}'`) };
+    }
+    let callee = this.operand(call.callee);
+    if (!call.args.every(isPure) || callee.isComplex === true) callee = this.hold(callee);
+    const args = this.items(call.args);
+    const mark = this.mark(call, this.describe(call.callee));
+    return { callee: callee.text, isFunction: callee.type === "function", args, mark };
+  }
+
+  /** A call into a temporary: its first result, its raw result (a value or a list), or none. */
+  protected call(call: CallExpression, wanted: "first" | "raw" | "none"): string {
+    const { callee, isFunction, args, mark } = this.callParts(call);
+    const target = this.temp();
+    if (this.isResumable) {
+      const f = isFunction ? callee : `(typeof ${callee}==="function"?${callee}:callable(${callee}))`;
+      const version = callee === "$lua" ? "$co" : `co(${f})`;
+      const finish = wanted === "first" ? `${target}=first(${target});` : "";
+      this.emitOperation(target, `${mark}${version}(${args.join(",")})`, undefined, finish);
+      return target;
+    }
+    let f = callee;
+    if (!isFunction) {
+      if (!/^t\d+$/.test(callee)) {
+        f = this.temp();
+        this.emit(`${f}=typeof ${callee}==="function"?${callee}:callable(${callee});`);
+      } else this.emit(`if(typeof ${f}!=="function")${f}=callable(${f});`);
+    }
+    const text = `${target}=${mark}${f}(${args.join(",")})`;
+    if (wanted === "raw") this.emit(`${text};`);
+    else if (wanted === "first")
+      this.emit(`if(Array.isArray(${text}))${this.mark(call)}${target}=first(${target});`);
+    else this.emit(`if(Array.isArray(${text}))${this.mark(call)}drop(${target});`);
+    return target;
+  }
+
+  /** Expressions as items of a JavaScript list; all results of a last call are spread into it. */
+  protected items(list: readonly Expression[]): string[] {
+    const last = list.at(-1);
+    if (last === undefined || !isMultiple(last)) return this.operands(list).map(({ text }) => text);
+    const first = this.operands(list.slice(0, -1)).map((operand) =>
+      isPure(last) ? operand : this.hold(operand),
+    );
+    const rest = last.kind === "call" ? `...list(${this.call(last, "raw")})` : "...va";
+    return [...first.map(({ text }) => text), rest];
+  }
+
+  /** All values of a list of expressions, as a JavaScript array that is not changed. */
+  protected multiple(values: readonly Expression[]): string {
+    const [only] = values;
+    if (values.length === 1 && only!.kind === "call")
+      return `list(${this.call(only as CallExpression, "raw")})`;
+    if (values.length === 1 && only!.kind === "vararg") return "va";
+    return `[${this.items(values).join(",")}]`;
+  }
+}
+
+export const isMultiple = (e: Expression): boolean => e.kind === "call" || e.kind === "vararg";
+
+/** The name of a field, when the key is one that is written down. */
+const fieldName = (key: Expression): string | undefined =>
+  key.kind === "string" && IDENTIFIER.test(key.value) ? key.value : undefined;
+
+const mayBeItem = ({ type, max }: Operand): boolean =>
+  type === "any" || type === "integer" || (type === "small" && max! > 0);
+
+/** What makes a key that of an item, besides the length of the array. */
+const itemTests = ({ type, text, min }: Operand): string => {
+  const isNumber = type === "small" ? "" : `typeof ${text}==="number"&&`;
+  return type === "small" && min! > 0 ? isNumber : `${isNumber}${text}>0&&`;
+};
+
+/** What makes a value a table, in front of a further condition. */
+const tableTest = ({ type, text }: Operand): string =>
+  type === "table" ? "" : `${text}!==undefined&&${text}.constructor===LuaTable&&`;
+
+const isNeverNil = ({ type }: Operand): boolean => type !== "any" && type !== "nil";
+
+/** Equal to another value only when it is the same JavaScript value. */
+const isPlain = ({ type }: Operand): boolean =>
+  type === "nil" || type === "boolean" || type === "string" || type === "small" || type === "function";
+
+/** A JavaScript condition that is true when the value is neither nil nor false. */
+function conditionOf({ text, type }: Operand): string {
+  switch (type) {
+    case "nil":
+      return "false";
+    case "boolean":
+      return text;
+    case "any":
+      return /^[\w$.]+$/.test(text) ? `(${text}!==undefined&&${text}!==false)` : `isTrue(${text})`;
+    default:
+      return "true";
+  }
+}
+
+/** The operands of a chain of one operator. */
+function sameOperator(e: Binary, op: BinaryOperator): Expression[] {
+  const operands: Expression[] = [];
+  let left: Expression = e;
+  while (left.kind === "binary" && left.op === op) {
+    operands.push(left.right);
+    left = left.left;
+  }
+  return [...operands, left].reverse();
+}
+
+export const isComparison = (op: string): boolean => COMPARISONS.has(op);

@@ -1,0 +1,345 @@
+/**
+ * What the emitters of arithmetic, expressions and statements share: the text under construction, temporaries, marks,
+ * and the reading and declaring of variables.
+ *
+ * Code is emitted as a flat list of statements: an expression emits what must happen and says where its value then
+ * is. So the order of evaluation is the order of the lines, and the resumable version of a function (coroutine.ts) can
+ * be left and entered again at any of its sites. A site is a call, or an operation that may call a metamethod. In a
+ * list of statements with sites, `switch(pc)` jumps to the one where the function was left; a compound statement
+ * with sites inside carries their labels in front, and lets `pc` decide where its own condition no longer can.
+ */
+
+import type { Expression, FunctionBody, Span, Variable } from "./ast.ts";
+import { describe, isItself, jsName, needsCell } from "./emit-names.ts";
+import type { Site } from "./position.ts";
+import type { LuaInteger } from "./value.ts";
+
+/** Operations that generated code names without a prefix: those of operations.ts, in one of its two forms. */
+export const OPERATIONS = [
+  "index",
+  "setindex",
+  "add",
+  "sub",
+  "mul",
+  "idiv",
+  "mod",
+  "band",
+  "bor",
+  "bxor",
+  "shl",
+  "shr",
+  "unm",
+  "bnot",
+  "len",
+  "concat",
+  "eq",
+  "lt",
+  "le",
+  "closeAfter",
+  "closeError",
+] as const;
+/** Parts of the machine that both versions of a function use. */
+export const MACHINE = [
+  "callable",
+  "first",
+  "drop",
+  "list",
+  "tail",
+  "none",
+  "array",
+  "record",
+  "keyed",
+  "fill",
+  "put",
+  "closure",
+  "forprep",
+  "forLimit",
+  "cursor",
+  "varargs",
+  "closing",
+  "checkGlobal",
+  "box",
+  "join",
+  "widen",
+  "multiplyHigh",
+  "co",
+  "isTrue",
+  "TailCall",
+  "LuaTable",
+  "LuaUserdata",
+  "Fields",
+  "W",
+] as const;
+
+/** What is known of a value when code is generated. */
+export type Type = "any" | "nil" | "boolean" | "string" | "table" | "function" | "integer" | "small";
+
+/** A value that was evaluated, and how generated code names it. */
+export interface Operand {
+  readonly text: string;
+  readonly type: Type;
+  /** For `small`, an integer that is a JavaScript number: its bounds. */
+  readonly min?: number;
+  readonly max?: number;
+  readonly constant?: LuaInteger;
+  /** The value may be in two halves: always, or when `tag` is `W`. `text` makes one value of them. */
+  readonly halves?: { readonly hi: string; readonly lo: string; readonly tag: string | undefined };
+  /** A captured variable: another function may assign it. */
+  readonly isVolatile?: boolean;
+  /** More than a name: to be put into a temporary before it is read often. */
+  readonly isComplex?: boolean;
+}
+
+/** Emitted statements, and the sites among them (none when `last` < `first`). */
+export interface Captured {
+  readonly code: string;
+  readonly first: number;
+  readonly last: number;
+}
+
+/** What the functions of one piece of generated code have in common. */
+export class Unit {
+  /** Positions of the operations that may fail; the text refers to them by index. */
+  readonly marks: Site[] = [];
+  /** Names that some function assigns as fields, or calls as methods. */
+  readonly setters = new Set<string>();
+  readonly methods = new Set<string>();
+
+  /** Functions that access a field of one name: the engine learns the hidden classes for each name. */
+  accessors(): string {
+    const setters = [...this.setters].map(
+      (name) =>
+        `const set_${name}=(o,v)=>{if(o!==undefined&&o.constructor===LuaTable){` +
+        `if(o.fields.${name}!==undefined){o.fields.${name}=v;return;}` +
+        `if(o.metatable===undefined&&v!==undefined&&o.takesField("${name}")){o.fields.${name}=v;return;}}` +
+        `return setindex(o,"${name}",v);};`,
+    );
+    const methods = [...this.methods].map(
+      (name) =>
+        `const method_${name}=(o)=>{let m,v;if(o!==undefined){if(o.constructor===LuaTable){` +
+        `if((v=o.fields.${name})!==undefined)return v;m=o.hash===undefined?o.metatable:undefined;}` +
+        `else if(o.constructor===LuaUserdata)m=o.metatable;else if(typeof o==="string")m=$.stringMetatable;` +
+        `if(m!==undefined&&(m=m.fields.__index)!==undefined&&m.constructor===LuaTable&&(v=m.fields.${name})!==undefined)return v;}` +
+        `return index(o,"${name}");};`,
+    );
+    return [...setters, ...methods].join("\n");
+  }
+}
+
+export class Emitter {
+  protected readonly body: FunctionBody;
+  protected readonly unit: Unit;
+  protected readonly isResumable: boolean;
+  /** Names to declare at the head of the function. */
+  protected readonly locals = new Set<string>();
+  /** Names of the Lua variables in sight: what a function that is left has to keep, besides its temporaries. */
+  protected readonly visible: string[] = [];
+  /** Further names that it has to keep. */
+  protected readonly kept = new Set<string>();
+  /** What to restore at each site. */
+  protected readonly saved: string[][] = [];
+  #code: string[] = [];
+  #temps = 0;
+  #labels = 0;
+  /** Set where a loop without calls counts its rounds in a local. */
+  protected localFuel: string | undefined = undefined;
+
+  constructor(body: FunctionBody, unit: Unit, isResumable: boolean) {
+    this.body = body;
+    this.unit = unit;
+    this.isResumable = isResumable;
+  }
+
+  // ---- text
+
+  protected emit(text: string): void {
+    this.#code.push(text);
+  }
+
+  /** Collects what `emit` emits instead of putting it into the text. */
+  protected capture(emit: () => void): Captured {
+    const outer = this.#code;
+    const first = this.saved.length + 1;
+    this.#code = [];
+    emit();
+    const code = this.#code.join("\n");
+    this.#code = outer;
+    return { code, first, last: this.saved.length };
+  }
+
+  /** The body of a compound statement. */
+  protected inside({ code, first, last }: Captured): string {
+    return last < first ? `{${code}}` : `{switch(pc){case 0:${code}}}`;
+  }
+
+  /** A compound statement, with the sites of its bodies in reach. */
+  protected emitCompound(text: string, ...bodies: Captured[]): void {
+    let labels = "";
+    for (const { first, last } of bodies) for (let k = first; k <= last; k++) labels += `case ${k}:`;
+    this.emit(labels + text);
+  }
+
+  /** The condition of a compound statement: on the way back to a site inside, the site decides. */
+  protected unlessResumed(condition: string, { first, last }: Captured): string {
+    return last < first ? condition : `(pc===0?${condition}:pc>=${first}&&pc<=${last})`;
+  }
+
+  /** Starts a line that stands for `span`; `names` are the operands as messages call them. */
+  protected mark(span: Span, ...names: (string | undefined)[]): string {
+    this.unit.marks.push({ line: span.line, names });
+    return `\n@${this.unit.marks.length - 1}@`;
+  }
+
+  // ---- sites
+
+  /**
+   * `target = operation`. In the resumable version a site: what the operation calls may be left, and then this
+   * function is left, to go on here. `fast` is a condition under which the operation is not needed.
+   */
+  protected emitOperation(
+    target: string,
+    operation: string,
+    fast?: string,
+    finish = `${target}=first(${target});`,
+  ): void {
+    if (!this.isResumable) {
+      this.emit(fast === undefined ? `${target}=${operation};` : `if(!(${fast}))${target}=${operation};`);
+      return;
+    }
+    const names = [...this.kept, ...this.visible];
+    for (let i = 1; i <= this.#temps; i++) names.push(`t${i}`);
+    this.saved.push(names);
+    const k = this.saved.length;
+    const site =
+      `${target}=pc===0?${operation}:$.rewind();` +
+      `for(;;){if($.unwinding)return $.save($co,${k},[${names.join(",")}]);pc=0;` +
+      `if(${target}===undefined||${target}.constructor!==TailCall)break;${target}=$.finish(${target});}${finish}`;
+    this.emit(fast === undefined ? `case ${k}:${site}` : `case ${k}:if(pc!==0||!(${fast})){${site}}`);
+  }
+
+  // ---- temporaries and labels
+
+  protected temp(): string {
+    const name = `t${++this.#temps}`;
+    this.locals.add(name);
+    return name;
+  }
+
+  /** Temporaries that `emit` takes are free again afterwards. */
+  protected withTemps(emit: () => void): void {
+    const temps = this.#temps;
+    emit();
+    this.#temps = temps;
+  }
+
+  protected freshLabel(): string {
+    return `L${++this.#labels}`;
+  }
+
+  // ---- variables
+
+  protected describe(expression: Expression): string | undefined {
+    return describe(expression, this.body);
+  }
+
+  protected read(variable: Variable): Operand {
+    if (isItself(variable, this.body)) return { text: "$lua", type: "function" };
+    const isCell = needsCell(variable);
+    const name = isCell ? `${jsName(variable)}.v` : jsName(variable);
+    if (variable.isWide) {
+      const [hi, lo] = this.halves(variable);
+      const text = `(${name}===W?join(${hi},${lo}):${name})`;
+      return { text, type: "any", halves: { hi, lo, tag: name }, isVolatile: isCell, isComplex: true };
+    }
+    if (isCell) return { text: name, type: "any", isVolatile: true, isComplex: true };
+    const known = variable.known as Operand | undefined;
+    return known === undefined ? { text: name, type: "any" } : { ...known, text: name };
+  }
+
+  /** Where the two halves of a wide variable are. */
+  protected halves(variable: Variable): [hi: string, lo: string] {
+    const name = jsName(variable);
+    return needsCell(variable) ? [`${name}.h`, `${name}.l`] : [`${name}_h`, `${name}_l`];
+  }
+
+  /** Brings a variable into sight; a new cell each time, as each round of a loop has its own variable. */
+  protected declare(variable: Variable, value: Operand): void {
+    const name = jsName(variable);
+    this.locals.add(name);
+    this.visible.push(name);
+    if (variable.isWide) {
+      if (needsCell(variable)) this.emit(`${name}={v:undefined,h:0,l:0};`);
+      else
+        for (const half of this.halves(variable)) {
+          this.locals.add(half);
+          this.visible.push(half);
+        }
+      this.assign(variable, value);
+    } else if (needsCell(variable)) this.emit(`${name}={v:${value.text}};`);
+    else {
+      this.emit(`${name}=${value.text};`);
+      variable.known = variable.assigned || value.type === "any" ? undefined : knownOf(value);
+    }
+  }
+
+  /** A parameter has its value already; it may need a cell, or be kept in halves. */
+  protected prepareParameter(variable: Variable): void {
+    const name = jsName(variable);
+    if (needsCell(variable))
+      this.emit(variable.isWide ? `${name}={v:${name},h:0,l:0};` : `${name}={v:${name}};`);
+    if (!variable.isWide) return;
+    if (!needsCell(variable)) {
+      for (const half of this.halves(variable)) {
+        this.locals.add(half);
+        this.visible.push(half);
+      }
+    }
+    this.assign(variable, { text: needsCell(variable) ? `${name}.v` : name, type: "any" });
+  }
+
+  protected assign(variable: Variable, value: Operand): void {
+    const name = needsCell(variable) ? `${jsName(variable)}.v` : jsName(variable);
+    if (!variable.isWide) {
+      this.emit(`${name}=${value.text};`);
+      return;
+    }
+    const [hi, lo] = this.halves(variable);
+    const { halves } = value;
+    if (halves === undefined) {
+      this.emit(`if((${name}=widen(${value.text}))===W){${hi}=$.hi;${lo}=$.lo;}`);
+    } else if (halves.tag === undefined) this.emit(`${name}=W;${hi}=${halves.hi};${lo}=${halves.lo};`);
+    else {
+      this.emit(
+        `if((${name}=${halves.tag})===W){${hi}=${halves.hi};${lo}=${halves.lo};}` +
+          `else if((${name}=widen(${name}))===W){${hi}=$.hi;${lo}=$.lo;}`,
+      );
+    }
+  }
+
+  /** The value under a name that can be read often, and that nothing assigns meanwhile. */
+  protected hold(operand: Operand): Operand {
+    if (operand.isVolatile !== true && operand.isComplex !== true) return operand;
+    const temp = this.temp();
+    this.emit(`${temp}=${operand.text};`);
+    const { halves: _halves, isVolatile: _isVolatile, isComplex: _isComplex, ...rest } = operand;
+    return { ...rest, text: temp };
+  }
+
+  /** A value in a temporary, whatever it was. */
+  protected keep(operand: Operand): Operand {
+    return this.hold({ ...operand, isComplex: true });
+  }
+
+  // ---- limits
+
+  protected emitTick(span: Span): void {
+    const fuel = this.localFuel;
+    if (fuel === undefined) this.emit(`if(--$.fuel<0)${this.mark(span)}$.refill();`);
+    else this.emit(`if(--${fuel}<0)${this.mark(span)}${fuel}=$.refillFrom(${fuel});`);
+  }
+}
+
+/** What stays true of a value under another name. */
+function knownOf({ type, min, max }: Operand): Operand {
+  return { text: "", type, ...(min === undefined ? {} : { min }), ...(max === undefined ? {} : { max }) };
+}
