@@ -14,7 +14,8 @@ dist/.built: node_modules/.package-lock.json tsconfig.json tsconfig.build.json $
 	$(NPM) run -s build
 	@touch $@
 
-# The programs that live tests and the live half of the demo talk to. Debian's; silent when all are there.
+# The programs that live tests and the live half of the demo talk to (`install-tools.sh bench`: the benchmarks too).
+# Debian's; silent when all are there.
 tools:
 	@scripts/install-tools.sh
 
@@ -28,7 +29,8 @@ test: setup tools
 	$(NPM) run -s check
 	$(NPM) run -s live
 
-bench: setup tools
+bench: setup
+	@scripts/install-tools.sh bench
 	@npx tsx bench/run.ts $(ONLY)
 
 clean:

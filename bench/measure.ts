@@ -12,6 +12,8 @@ export interface Row {
   /** ours / theirs, in the metric's own unit. */
   readonly ratio?: number;
   readonly better: "lower" | "higher";
+  /** What a reader must know to judge the figure. */
+  readonly note?: string;
 }
 
 export function report(row: Row): void {
@@ -29,6 +31,10 @@ export function median(values: number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+export function geometricMean(values: readonly number[]): number {
+  return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
 }
 
 /** Runs every contender once a round; returns the values of each, in the order of the rounds. */

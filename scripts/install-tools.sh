@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs the Debian packages whose programs the live tests, the demo and the benchmarks use, when one is missing.
+# Installs the Debian packages whose programs the live tests and the demo use, when one is missing; with the argument
+# `bench` also what only the benchmarks use.
 set -eu
 missing=""
 need() { # need PROGRAM PACKAGE
@@ -16,9 +17,12 @@ need dnsmasq dnsmasq-base
 need dig bind9-dnsutils
 need openssl openssl
 need nc netcat-openbsd
+if [ "${1:-}" = bench ]; then
+  need luajit luajit
+fi
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
-  echo "install-tools: missing:$missing; install them to run every test" >&2
+  echo "install-tools: missing:$missing; install them to run everything" >&2
   exit 0
 fi
 echo "install-tools: installing$missing" >&2

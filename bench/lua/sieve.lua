@@ -1,0 +1,19 @@
+-- Sieve of Eratosthenes: writes and reads of an array by a running index.
+local LIMIT = 400000
+local ROOT = 632
+
+function run()
+  local composite = {}
+  for i = 1, LIMIT do composite[i] = false end
+  local count, sum = 0, 0
+  for i = 2, LIMIT do
+    if not composite[i] then
+      count = count + 1
+      sum = (sum + i) % 1000003
+      if i <= ROOT then
+        for multiple = i * i, LIMIT, i do composite[multiple] = true end
+      end
+    end
+  end
+  return count .. ":" .. sum
+end
