@@ -9,7 +9,8 @@
  * (hashes, random numbers), it computes on halves of 32 bits and never makes an object for a value beyond 2^53.
  */
 
-import type { BinaryOperator, Expression, Span, UnaryOperator } from "./ast.ts";
+import type { BinaryOperator, Expression, Span, UnaryOperator, Variable } from "./ast.ts";
+import { jsName, needsCell } from "./emit-names.ts";
 import { Emitter, type Operand } from "./emitter.ts";
 import * as int64 from "./int64.ts";
 import { LuaInt64, type LuaInteger } from "./value.ts";
@@ -130,9 +131,38 @@ export abstract class ArithmeticEmitter extends Emitter {
   /** Evaluates an expression to one value. */
   protected abstract operand(e: Expression): Operand;
 
-  /** `isWideWanted`: the value goes where two halves are wanted. */
-  protected arithmetic(e: Expression, isWideWanted = false): Operand {
-    return this.#compute(this.#tree(e), isWideWanted);
+  protected arithmetic(e: Expression): Operand {
+    return this.#compute(this.#tree(e));
+  }
+
+  /** Assigns arithmetic to a variable that is kept in halves. */
+  protected assignArithmetic(variable: Variable, e: Expression): void {
+    const tree = this.#tree(e);
+    if (isLeaf(tree) || (isSmallRoot(tree) && !hasHalves(tree))) {
+      this.assign(variable, this.#compute(tree));
+      return;
+    }
+    const name = needsCell(variable) ? `${jsName(variable)}.v` : jsName(variable);
+    const [hi, lo] = this.halves(variable);
+    const ready = this.#ready(tree, true);
+    const conditions: string[] = [];
+    const statements: string[] = [];
+    const result = this.#pair(ready, conditions, statements);
+    if (result === undefined) {
+      this.assign(variable, this.#computeNumber(ready as Node));
+      return;
+    }
+    // What is assigned may be read on the way to it, so the halves come last.
+    const isWide = conditions.includes(`${name}===W`) ? "" : `${name}=W;`;
+    const inline = `${statements.join("")}${hi}=${result.hi};${lo}=${result.lo};${isWide}`;
+    if (conditions.length === 0) {
+      this.emit(inline);
+      return;
+    }
+    const other = this.temp();
+    this.#choose(ready as Node, conditions, inline, other, () =>
+      this.assign(variable, { text: other, type: "any" }),
+    );
   }
 
   /** PUC Lua reads it when it needs it, not when it meets it. */
@@ -166,8 +196,8 @@ export abstract class ArithmeticEmitter extends Emitter {
       // What stands on the right may run code: then the left is computed first, and kept.
       if (!isPure(link.right)) {
         const isLate = isLeaf(tree) && link === chain[0] && this.isOwnLocal(leftmost);
-        if (!isLate) tree = { operand: this.hold(this.#compute(tree, false)) };
-      } else if (!isLeaf(tree) && tree.size >= MAX_TREE) tree = { operand: this.#compute(tree, false) };
+        if (!isLate) tree = { operand: this.hold(this.#compute(tree)) };
+      } else if (!isLeaf(tree) && tree.size >= MAX_TREE) tree = { operand: this.#compute(tree) };
       const right: Tree = this.#tree(link.right);
       tree = this.#node(link, tree, right, [this.describe(link.left), this.describe(link.right)]);
     }
@@ -193,27 +223,27 @@ export abstract class ArithmeticEmitter extends Emitter {
     return { operation, left, right, names, size, line: e.line, column: e.column };
   }
 
-  #compute(tree: Tree, isWideWanted: boolean): Operand {
+  #compute(tree: Tree): Operand {
     if (isLeaf(tree)) return tree.operand;
-    const isWide = isWideWanted ? !isSmallRoot(tree) || hasHalves(tree) : wantsHalves(tree);
-    const ready = this.#readyTree(tree, isWide) as Node;
+    const isWide = wantsHalves(tree);
+    const ready = this.#ready(tree, isWide) as Node;
     return isWide ? this.#computeHalves(ready) : this.#computeNumber(ready);
   }
 
   /** Operands under names: each is read in the condition, inline and out of line. */
-  #readyTree(tree: Tree, isWide: boolean): Tree {
+  #ready(tree: Tree, isWide: boolean): Tree {
     if (isLeaf(tree)) {
       const { operand } = tree;
       if (isWide && operand.halves !== undefined) return tree;
       if (operand.constant !== undefined && operand.isComplex !== true) return tree;
       return { operand: this.hold(operand) };
     }
-    const left = this.#readyTree(tree.left, isWide);
-    return {
-      ...tree,
-      left,
-      right: tree.right === undefined ? undefined : this.#readyTree(tree.right, isWide),
+    const part = (side: Tree): Tree => {
+      // Few bits of something in halves: a number on its own.
+      const isPart = !isLeaf(side) && isSmallRoot(side) && hasHalves(side);
+      return isPart ? { operand: this.hold(this.#compute(side)) } : this.#ready(side, isWide);
     };
+    return { ...tree, left: part(tree.left), right: tree.right === undefined ? undefined : part(tree.right) };
   }
 
   // ---- out of line
@@ -246,8 +276,17 @@ export abstract class ArithmeticEmitter extends Emitter {
   }
 
   /** `if (conditions) { inline } else target = tree` */
-  #choose(tree: Node, conditions: readonly string[], inline: string, target: string): void {
-    const slow = this.capture(() => this.#emitSlow(tree, target));
+  #choose(
+    tree: Node,
+    conditions: readonly string[],
+    inline: string,
+    target: string,
+    otherwise?: () => void,
+  ): void {
+    const slow = this.capture(() => {
+      this.#emitSlow(tree, target);
+      otherwise?.();
+    });
     const condition = conditions.length === 0 ? "true" : conditions.join("&&");
     if (inline === "") {
       const test = slow.last < slow.first ? `!(${condition})` : `pc!==0||!(${condition})`;
@@ -573,12 +612,20 @@ function isSmallRoot(tree: Node): boolean {
 const isSmallMask = (value: LuaInteger | undefined): boolean =>
   typeof value === "number" && value >= 0 && value < TWO_31;
 
+/** The same, where a mask or a shift does not make a number of them first. */
+function hasOpenHalves(tree: Tree): boolean {
+  if (isLeaf(tree)) return tree.operand.halves !== undefined;
+  const isClosed = (side: Tree): boolean => !isLeaf(side) && isSmallRoot(side);
+  const isOpen = (side: Tree): boolean => !isClosed(side) && hasOpenHalves(side);
+  return isOpen(tree.left) || (tree.right !== undefined && isOpen(tree.right));
+}
+
 /**
  * Trees for halves: those over variables that are kept in halves and over constants beyond the small integers, and
  * masked products, which as numbers would leave their range and come back.
  */
 function wantsHalves(tree: Node): boolean {
-  if (hasHalves(tree)) return true;
+  if (hasOpenHalves(tree)) return true;
   if (!isSmallRoot(tree) || tree.operation !== "band") return false;
   const [inner] = [tree.left, tree.right!].filter((side) => !isSmallMask(constantOf(side)));
   return inner !== undefined && mayBeHuge(inner);

@@ -341,6 +341,18 @@ export class ExpressionEmitter extends ArithmeticEmitter {
       } else this.emit(`if(typeof ${f}!=="function")${f}=callable(${f});`);
     }
     const text = `${target}=${mark}${f}(${args.join(",")})`;
+    const [subject, at] = args;
+    if (isByteCall(call) && args.length === 2 && !at!.startsWith("...")) {
+      // What packet scripts do most; everything unusual is the library's.
+      const fast = [
+        `${f}===stringByte`,
+        `typeof ${subject}==="string"`,
+        `typeof ${at}==="number"`,
+        `${at}>0`,
+        `${at}<=${subject}.length`,
+      ];
+      this.emit(`if(${fast.join("&&")})${target}=${subject}.charCodeAt(${at}-1);else `);
+    }
     if (wanted === "raw") this.emit(`${text};`);
     else if (wanted === "first")
       this.emit(`if(Array.isArray(${text}))${this.mark(call)}${target}=first(${target});`);
@@ -368,6 +380,11 @@ export class ExpressionEmitter extends ArithmeticEmitter {
     return `[${this.items(values).join(",")}]`;
   }
 }
+
+/** `string.byte(s, i)` or `s:byte(i)`, as far as it can be seen. */
+const isByteCall = ({ callee, method }: CallExpression): boolean =>
+  method === "byte" ||
+  (callee.kind === "index" && callee.key.kind === "string" && callee.key.value === "byte");
 
 export const isMultiple = (e: Expression): boolean => e.kind === "call" || e.kind === "vararg";
 

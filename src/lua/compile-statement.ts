@@ -435,15 +435,11 @@ export class StatementEmitter extends ExpressionEmitter {
 
   #emitLocal(variables: readonly Variable[], values: readonly Expression[]): void {
     if (variables.length === 1 && values.length === 1) {
-      this.declare(variables[0]!, this.#valueFor(variables[0]!, values[0]!));
+      this.declare(variables[0]!, this.operand(values[0]!));
       return;
     }
     const results = this.#evaluate(values, variables.length);
     for (const [i, variable] of variables.entries()) this.declare(variable, results[i]!);
-  }
-
-  #valueFor(variable: Variable, value: Expression): Operand {
-    return variable.isWide && isArithmetic(value) ? this.arithmetic(value, true) : this.operand(value);
   }
 
   /** Evaluates a list into `count` values, in order, before any of them is assigned. */
@@ -469,7 +465,8 @@ export class StatementEmitter extends ExpressionEmitter {
     const [target, value] = [targets[0]!, values[0]!];
     if (targets.length === 1 && values.length === 1) {
       if (target.kind === "local") {
-        this.assign(target.variable, this.#valueFor(target.variable, value));
+        if (target.variable.isWide && isArithmetic(value)) this.assignArithmetic(target.variable, value);
+        else this.assign(target.variable, this.operand(value));
         return;
       }
       this.#placeOf(target, false)(this.operand(value));

@@ -11,6 +11,7 @@
 
 import type { Expression, FunctionBody, Span, Variable } from "./ast.ts";
 import { describe, isItself, jsName, needsCell } from "./emit-names.ts";
+import * as int64 from "./int64.ts";
 import type { Site } from "./position.ts";
 import type { LuaInteger } from "./value.ts";
 
@@ -69,6 +70,7 @@ export const MACHINE = [
   "LuaUserdata",
   "Fields",
   "W",
+  "stringByte",
 ] as const;
 
 /** What is known of a value when code is generated. */
@@ -111,15 +113,17 @@ export class Unit {
       (name) =>
         `const set_${name}=(o,v)=>{if(o!==undefined&&o.constructor===LuaTable){` +
         `if(o.fields.${name}!==undefined){o.fields.${name}=v;return;}` +
-        `if(o.metatable===undefined&&v!==undefined&&o.takesField("${name}")){o.fields.${name}=v;return;}}` +
+        `if(v!==undefined&&o.storesPlainly()&&o.takesField("${name}")){o.fields.${name}=v;return;}}` +
         `return setindex(o,"${name}",v);};`,
     );
+    // Up the chain of classes, as long as each has its `__index` and its methods among its fields.
     const methods = [...this.methods].map(
       (name) =>
-        `const method_${name}=(o)=>{let m,v;if(o!==undefined){if(o.constructor===LuaTable){` +
+        `const method_${name}=(o)=>{let m,v,t=o;if(o!==undefined){if(o.constructor===LuaTable){` +
         `if((v=o.fields.${name})!==undefined)return v;m=o.hash===undefined?o.metatable:undefined;}` +
         `else if(o.constructor===LuaUserdata)m=o.metatable;else if(typeof o==="string")m=$.stringMetatable;` +
-        `if(m!==undefined&&(m=m.fields.__index)!==undefined&&m.constructor===LuaTable&&(v=m.fields.${name})!==undefined)return v;}` +
+        `while(m!==undefined){t=m.fields.__index;if(t===undefined||t.constructor!==LuaTable)break;` +
+        `if((v=t.fields.${name})!==undefined)return v;m=t.hash===undefined?t.metatable:undefined;}}` +
         `return index(o,"${name}");};`,
     );
     return [...setters, ...methods].join("\n");
@@ -304,8 +308,10 @@ export class Emitter {
       return;
     }
     const [hi, lo] = this.halves(variable);
-    const { halves } = value;
-    if (halves === undefined) {
+    const { halves, constant } = value;
+    if (constant !== undefined) {
+      this.emit(`${name}=W;${hi}=${int64.high(constant)};${lo}=${int64.low(constant)};`);
+    } else if (halves === undefined) {
       this.emit(`if((${name}=widen(${value.text}))===W){${hi}=$.hi;${lo}=$.lo;}`);
     } else if (halves.tag === undefined) this.emit(`${name}=W;${hi}=${halves.hi};${lo}=${halves.lo};`);
     else {

@@ -50,6 +50,18 @@ export class HashPart {
     this.#values.push(value);
   }
 
+  /** How many places there are. */
+  get size(): number {
+    return this.#keys.length;
+  }
+
+  /** The keys with a value that could be those of items. */
+  itemKeys(): number[] {
+    return this.#keys.filter(
+      (key, place): key is number => typeof key === "number" && key > 0 && this.#values[place] !== undefined,
+    );
+  }
+
   /** Takes a key out for good, and returns its value; nil when there is none. */
   take(key: Key): LuaValue {
     const place = this.#places.get(key);

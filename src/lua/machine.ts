@@ -75,6 +75,8 @@ export class Machine {
   forEnd: LuaValue = 0;
   forStep: LuaValue = 1;
   stringMetatable: LuaTable | undefined = undefined;
+  /** The library's function, which compiled code does itself in the usual cases. */
+  stringByte: LuaFunction | undefined = undefined;
   /** The functions behind `pairs` and `ipairs`, which base.ts makes. */
   iterators: Iterators | undefined = undefined;
   readonly #limits: Limits;

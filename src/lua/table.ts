@@ -7,7 +7,7 @@
  *
  * Invariants:
  *   - `array[0]` is unused; `array[i]` is the value of key `i`; the last one is not nil, so `array.length - 1` is a
- *     border and `#t` costs nothing. A nil between stays as `undefined`.
+ *     border and `#t` costs nothing. A nil between is `undefined`, and what is missing may be there as well.
  *   - No key of the hash part is `array.length`: appending moves what follows over from the hash part.
  *   - A key is in one part at most. A field that becomes nil keeps its property, with the value `undefined`: a
  *     traversal that removes keys goes on, and compiled code may assign to a property that it has seen.
@@ -29,6 +29,8 @@ const NO_ITEMS: LuaValue[] = [undefined];
 
 /** More properties would turn the object into a dictionary; further names go to the hash part. */
 export const MAX_FIELDS = 64;
+
+const isPowerOf2 = (n: number): boolean => (n & (n - 1)) === 0;
 
 /** Entries that tables of this thread grew by, ever: what the memory bound of a state counts by. */
 export const growth = { entries: 0 };
@@ -72,6 +74,45 @@ export class LuaTable {
       growth.entries++;
       this.hash ??= new HashPart();
       this.hash.insert(key, value);
+      if (typeof key === "number" && isPowerOf2(this.hash.size)) this.#moveItems();
+    }
+  }
+
+  /**
+   * Items whose predecessors are missing went to the hash part. As in PUC Lua, when that part would have to grow,
+   * the array part gets the largest size of which more than half would be in use.
+   */
+  #moveItems(): void {
+    const hash = this.hash!;
+    /** How many keys there are in 2^(i-1) + 1 .. 2^i. */
+    const counts: number[] = [];
+    const count = (key: number): void => {
+      const bin = Math.ceil(Math.log2(key));
+      counts[bin] = (counts[bin] ?? 0) + 1;
+    };
+    for (let i = 1; i < this.array.length; i++) if (this.array[i] !== undefined) count(i);
+    const keys = hash.itemKeys();
+    for (const key of keys) count(key);
+    let size = 0;
+    for (let bin = 0, sum = 0; bin < counts.length; bin++) {
+      sum += counts[bin] ?? 0;
+      if (sum > 2 ** bin / 2) size = 2 ** bin;
+    }
+    const last = Math.max(0, ...keys.filter((key) => key <= size));
+    if (last < this.array.length) return;
+    if (this.array === NO_ITEMS) this.array = [undefined];
+    const { array } = this;
+    // Filled, not lengthened: the engine keeps arrays without holes in a better form.
+    for (let i = array.length; i <= last; i++) array.push(undefined);
+    for (const key of keys) if (key <= last) array[key] = hash.take(key);
+    this.#takeFollowing();
+  }
+
+  #takeFollowing(): void {
+    for (;;) {
+      const next = this.hash!.take(this.array.length);
+      if (next === undefined) return;
+      this.array.push(next);
     }
   }
 
@@ -80,18 +121,18 @@ export class LuaTable {
     growth.entries++;
     if (this.array === NO_ITEMS) this.array = [undefined, value];
     else this.array.push(value);
-    if (this.hash === undefined) return;
-    for (;;) {
-      const next = this.hash.take(this.array.length);
-      if (next === undefined) return;
-      this.array.push(next);
-    }
+    if (this.hash !== undefined) this.#takeFollowing();
   }
 
   /** `set` for a name that the program, or the host, writes down: it becomes a field if there is room. */
   setField(name: string, value: LuaValue): void {
     if (value !== undefined && this.takesField(name)) this.fields[name] = value;
     else this.set(name, value);
+  }
+
+  /** Whether assigning to a key that is not there calls no metamethod. */
+  storesPlainly(): boolean {
+    return this.metatable === undefined || this.metatable.getText("__newindex") === undefined;
   }
 
   /** Whether `fields[name]` may be assigned now; makes room for it. */

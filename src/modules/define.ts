@@ -259,7 +259,7 @@ export function defineModule(name: string, parts: ModuleParts): ModuleDefinition
     open(env) {
       const table = constantsTable(constants);
       for (const [key, definition] of Object.entries(functions)) {
-        table.set(key, compileWrapper(key, definition, undefined, env));
+        table.setField(key, compileWrapper(key, definition, undefined, env));
       }
       return table;
     },
@@ -272,7 +272,9 @@ function constantsTable(constants: object): LuaTable {
     ? constants.map((value, index) => [index + 1, value] as const)
     : Object.entries(constants);
   for (const [key, value] of entries) {
-    table.set(key, typeof value === "object" && value !== null ? constantsTable(value) : (value as LuaValue));
+    const item = typeof value === "object" && value !== null ? constantsTable(value) : (value as LuaValue);
+    if (typeof key === "string") table.setField(key, item);
+    else table.set(key, item);
   }
   return table;
 }
@@ -280,10 +282,10 @@ function constantsTable(constants: object): LuaTable {
 /** The metatable of a class: methods are looked up in the metatable itself. */
 export function classMetatable(definition: ClassDefinition, env: Environment): LuaTable {
   const metatable = new LuaTable();
-  metatable.set("__name", definition.name);
-  metatable.set("__index", metatable);
+  metatable.setField("__name", definition.name);
+  metatable.setField("__index", metatable);
   for (const [key, row] of Object.entries(definition.methods)) {
-    metatable.set(key, compileWrapper(key, row, definition, env));
+    metatable.setField(key, compileWrapper(key, row, definition, env));
   }
   return metatable;
 }

@@ -57,7 +57,7 @@ export function openDebug(state: LuaState): void {
 function getInfo(state: LuaState, what: LuaValue): LuaValue {
   const info = new LuaTable();
   const set = (fields: Record<string, LuaValue>): void => {
-    for (const [name, value] of Object.entries(fields)) info.set(name, value);
+    for (const [name, value] of Object.entries(fields)) info.setField(name, value);
   };
   if (typeof what === "function") {
     const known = state.functionInfo(what as LuaFunction);

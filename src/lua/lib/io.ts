@@ -230,12 +230,12 @@ export function openIo(state: LuaState, host: IoHost | undefined = state.options
   };
 
   const methodTable = new LuaTable();
-  for (const [name, method] of Object.entries(methods)) methodTable.set(name, method);
-  metatable.set("__name", "FILE*");
-  metatable.set("__index", methodTable);
-  metatable.set("__close", closeQuietly);
-  metatable.set("__gc", closeQuietly);
-  metatable.set("__tostring", (self: LuaValue) => {
+  for (const [name, method] of Object.entries(methods)) methodTable.setField(name, method);
+  metatable.setField("__name", "FILE*");
+  metatable.setField("__index", methodTable);
+  metatable.setField("__close", closeQuietly);
+  metatable.setField("__gc", closeQuietly);
+  metatable.setField("__tostring", (self: LuaValue) => {
     return fileOf(self, "tostring").host === undefined ? "file (closed)" : "file";
   });
 

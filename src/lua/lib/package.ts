@@ -87,5 +87,5 @@ export function openPackage(state: LuaState): void {
     },
     loadlib: () => [undefined, "dynamic libraries not enabled; check your Lua installation", "absent"],
   });
-  state.globals.set("require", require);
+  state.globals.setField("require", require);
 }

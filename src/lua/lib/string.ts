@@ -327,6 +327,7 @@ export function openString(state: LuaState): void {
     upper,
   });
   const metatable = new LuaTable();
-  metatable.set("__index", library);
+  metatable.setField("__index", library);
   state.stringMetatable = metatable;
+  state.machine.stringByte = byte;
 }

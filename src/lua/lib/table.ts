@@ -137,9 +137,8 @@ export function openTable(state: LuaState): void {
 
   const packValues: LuaFunction = (...values) => {
     state.charge(values.length * SLOT_BYTES);
-    const t = new LuaTable();
-    for (let i = 0; i < values.length; i++) t.set(i + 1, values[i]);
-    t.set("n", values.length);
+    const t = state.machine.array([undefined, ...values]);
+    t.setField("n", values.length);
     return t;
   };
 
