@@ -1,6 +1,7 @@
--- Sieve of Eratosthenes: writes and reads of an array by a running index.
-local LIMIT = 50000
-local ROOT = 223
+-- Sieve of Eratosthenes: writes and reads of an array by a running index. The array is small enough to be allocated
+-- from memory that the process has already: with a large one the page faults of fresh memory are all that counts.
+local LIMIT = 8000
+local ROOT = 89
 
 local function sieve()
   local composite = {}
@@ -20,6 +21,6 @@ end
 
 function run()
   local total = 0
-  for _ = 1, 12 do total = total + sieve() end
+  for _ = 1, 80 do total = total + sieve() end
   return total
 end

@@ -4,7 +4,7 @@ local function draw(seed) return (seed * 1103 + 12345) % 65536 end
 function run()
   local seed = 42
   local numbers, records = {}, {}
-  for i = 1, 16000 do
+  for i = 1, 8000 do
     seed = draw(seed)
     numbers[i] = seed
   end
