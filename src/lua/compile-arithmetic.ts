@@ -252,6 +252,7 @@ export abstract class ArithmeticEmitter extends Emitter {
   #emitSlow(tree: Node, target: string): void {
     if (this.isResumable) {
       this.emitOperation(
+        tree,
         target,
         this.#slow(tree, (inner) => this.#slowInto(inner)),
       );

@@ -146,7 +146,7 @@ export class ExpressionEmitter extends ArithmeticEmitter {
     const fast = isEquality
       ? `(${target}=${a.text}===${b.text})||typeof ${a.text}!=="object"`
       : `${numbers.join("&&")}&&((${target}=${a.text}${e.op.replace(">", "<")}${b.text}),true)`;
-    this.emitOperation(target, slow, fast, `${target}=isTrue(first(${target}));`);
+    this.emitOperation(e, target, slow, fast, "truth");
     return not === "" ? target : `!${target}`;
   }
 
@@ -161,7 +161,7 @@ export class ExpressionEmitter extends ArithmeticEmitter {
     const table = `${tableTest({ text, type })}${text}.metatable===undefined&&((${target}=${text}.array.length-1),true)`;
     const fast =
       type === "table" ? table : `typeof ${text}==="string"?((${target}=${text}.length),true):${table}`;
-    this.emitOperation(target, `${this.mark(e, this.describe(e.operand))}len(${text})`, fast);
+    this.emitOperation(e, target, `${this.mark(e, this.describe(e.operand))}len(${text})`, fast);
     return { text: target, type: "any" };
   }
 
@@ -179,7 +179,7 @@ export class ExpressionEmitter extends ArithmeticEmitter {
     for (let i = links.length - 1; i >= 0; i--) {
       const link = links[i]!;
       const mark = this.mark(link, this.describe(link.left), this.describe(link.right));
-      this.emitOperation(target, `${mark}concat(${values[i]!.text},${right})`);
+      this.emitOperation(link, target, `${mark}concat(${values[i]!.text},${right})`);
       right = target;
     }
     return { text: target, type: "any" };
@@ -194,11 +194,21 @@ export class ExpressionEmitter extends ArithmeticEmitter {
     const name = fieldName(key);
     const isTable = tableTest(o);
     if (name !== undefined) {
-      this.emitOperation(target, operation, `${isTable}(${target}=${o.text}.fields.${name})!==undefined`);
+      this.emitOperation(
+        span,
+        target,
+        operation,
+        `${isTable}(${target}=${o.text}.fields.${name})!==undefined`,
+      );
     } else if (mayBeItem(k)) {
       const item = `${isTable}${itemTests(k)}${k.text}<${o.text}.array.length`;
-      this.emitOperation(target, operation, `${item}&&(${target}=${o.text}.array[${k.text}])!==undefined`);
-    } else this.emitOperation(target, operation);
+      this.emitOperation(
+        span,
+        target,
+        operation,
+        `${item}&&(${target}=${o.text}.array[${k.text}])!==undefined`,
+      );
+    } else this.emitOperation(span, target, operation);
     return { text: target, type: "any" };
   }
 
@@ -229,19 +239,19 @@ export class ExpressionEmitter extends ArithmeticEmitter {
       const mark = this.mark(span, this.describe(object));
       if (name !== undefined) {
         this.unit.setters.add(name);
-        this.#emitStore(target, `${mark}set_${name}(${o.text},${v})`);
+        this.#emitStore(span, target, `${mark}set_${name}(${o.text},${v})`);
       } else if (mayBeItem(k)) {
         const item = `${tableTest(o)}${itemTests(k)}${k.text}<${o.text}.array.length`;
         const isPlain = `(${o.text}.metatable===undefined||${o.text}.array[${k.text}]!==undefined)`;
         const isValue = isNeverNil(value) ? "" : `&&${v}!==undefined`;
         const fast = `${item}${isValue}&&${isPlain}&&((${o.text}.array[${k.text}]=${v}),true)`;
-        this.#emitStore(target, `${mark}setindex(${o.text},${k.text},${v})`, fast);
-      } else this.#emitStore(target, `${mark}setindex(${o.text},${k.text},${v})`);
+        this.#emitStore(span, target, `${mark}setindex(${o.text},${k.text},${v})`, fast);
+      } else this.#emitStore(span, target, `${mark}setindex(${o.text},${k.text},${v})`);
     };
   }
 
-  #emitStore(target: string, operation: string, fast?: string): void {
-    if (this.isResumable) this.emitOperation(target, operation, fast, "");
+  #emitStore(span: Span, target: string, operation: string, fast?: string): void {
+    if (this.isResumable) this.emitOperation(span, target, operation, fast);
     else this.emit(fast === undefined ? `${operation};` : `if(!(${fast}))${operation};`);
   }
 
@@ -309,6 +319,7 @@ export class ExpressionEmitter extends ArithmeticEmitter {
       const object = this.#object(this.operand(call.callee));
       const callee = this.temp();
       this.emitOperation(
+        call,
         callee,
         `${this.mark(call, this.describe(call.callee))}method_${method}(${object.text})`,
       );
@@ -329,8 +340,13 @@ export class ExpressionEmitter extends ArithmeticEmitter {
     if (this.isResumable) {
       const f = isFunction ? callee : `(typeof ${callee}==="function"?${callee}:callable(${callee}))`;
       const version = callee === "$lua" ? "$co" : `co(${f})`;
-      const finish = wanted === "first" ? `${target}=first(${target});` : "";
-      this.emitOperation(target, `${mark}${version}(${args.join(",")})`, undefined, finish);
+      this.emitOperation(
+        call,
+        target,
+        `${mark}${version}(${args.join(",")})`,
+        undefined,
+        wanted === "first" ? "first" : "raw",
+      );
       return target;
     }
     let f = callee;

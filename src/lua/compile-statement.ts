@@ -170,10 +170,10 @@ export class StatementEmitter extends ExpressionEmitter {
     );
     const ignored = this.temp();
     const closeAfter = this.capture(() =>
-      this.emitOperation(ignored, `${this.mark(span)}closeAfter(${value})`, undefined, ""),
+      this.emitOperation(span, ignored, `${this.mark(span)}closeAfter(${value})`),
     );
     const closeError = this.capture(() => {
-      this.emitOperation(error, `${this.mark(span)}closeError(${value},${error})`, undefined, "");
+      this.emitOperation(span, error, `${this.mark(span)}closeError(${value},${error})`, undefined, "raw");
       this.emit(`throw ${error};`);
     });
     const failed = this.unlessResumed(`${state}===-1`, closeError);
@@ -414,10 +414,11 @@ export class StatementEmitter extends ExpressionEmitter {
       const called = this.capture(() => {
         const version = this.isResumable ? `co(${f})` : f;
         this.emitOperation(
+          s,
           results,
           `${this.mark(s, iterator)}${version}(${state},${control})`,
           undefined,
-          "",
+          "raw",
         );
         this.emit(`if(Array.isArray(${results})){${results}=list(${results});${control}=${results}[0];}`);
         this.emit(`else{${control}=${results};${results}=[${control}];}`);

@@ -56,6 +56,9 @@ function finish(unit: Unit, operations: "plain" | "resumable", factories: string
   return { code: lines.join("\n"), sites };
 }
 
+/** Function, site and places stand in front of the values of a frame (coroutine.ts). */
+const FRAME_HEAD = 3;
+
 class FunctionEmitter extends StatementEmitter {
   factory(): string {
     const f = this.body;
@@ -71,12 +74,14 @@ class FunctionEmitter extends StatementEmitter {
       return `function make${f.id}(${captured.join(",")}){return function $lua(${names}){${enter}${declarations}\n${body.code}}}`;
     }
     const restore = this.saved.map(
-      (kept, i) => `case ${i + 1}:${kept.map((name, n) => `${name}=v[${n}];`).join("")}break;`,
+      ({ names }, i) =>
+        `case ${i + 1}:${names.map((name, n) => `${name}=v[${n + FRAME_HEAD}];`).join("")}break;`,
     );
+    const places = `const places={chunk:chunkName,lines:[${["0", ...this.saved.map(({ line }) => line)].join(",")}]};`;
     const enter =
-      `let pc=0;${declarations}if($.rewinding){const frame=$.frames.pop(),v=frame.values;pc=frame.pc;switch(pc){${restore.join("\n")}}}` +
+      `let pc=0;${declarations}if($.rewinding){const v=$.frame;switch(pc=v[1]){${restore.join("\n")}}}` +
       `else if(--$.fuel<0)${this.mark(f)}$.refill();`;
-    return `function make${f.id}(${[...captured, "$lua"].join(",")}){return function $co(${names}){${enter}\n${this.inside(body)}}}`;
+    return `${places}\nfunction make${f.id}(${[...captured, "$lua"].join(",")}){return function $co(${names}){${enter}\n${this.inside(body)}}}`;
   }
 
   #emitBody(): void {

@@ -4,23 +4,22 @@
  * again.
  *
  * A yield unwinds: it sets `machine.unwinding` and returns. Each caller looks after a call, saves its variables and
- * the place in a frame, and returns as well, until the resume is reached. The next resume rewinds: it calls the
- * outermost frame's function with `machine.rewinding` set; each function takes its frame, jumps to its place and calls
- * the next one, until the yield is reached again, which returns what the resume passed.
+ * the place in a frame, and returns as well, until the resume is reached. The next resume enters the innermost
+ * function again: it restores its frame, jumps to its place, and takes what the resume passed for the result of its
+ * call. When it returns, its result goes to the next frame, and so on. So a frame that stays suspended, deep below
+ * others that yield again and again, is saved once.
  *
  * What was called in between, natives that know nothing of this, cannot be left: a yield below them is an error, as in
  * PUC Lua.
  */
 
+import { ScriptAbort } from "./error.ts";
 import type { Machine } from "./machine.ts";
-import type { LuaFunction } from "./value.ts";
+import { enterFrames, leaveFrames, type Places } from "./position.ts";
+import { type LuaFunction, type LuaResult, type LuaValue, resultList } from "./value.ts";
 
-/** A function that was left, and what it needs to go on. */
-export interface Frame {
-  readonly fn: LuaFunction;
-  readonly pc: number;
-  readonly values: readonly unknown[];
-}
+/** A function that was left: itself, its site, where its sites are in the script, and the values of its variables. */
+export type Frame = [fn: () => LuaResult, site: number, places: Places | undefined, ...values: unknown[]];
 
 /** A function with its other version beside it. */
 export type ResumableFunction = LuaFunction & { resumable?: LuaFunction };
@@ -30,10 +29,8 @@ export type CoroutineStatus = "suspended" | "running" | "normal" | "dead";
 export class LuaCoroutine {
   status: CoroutineStatus = "suspended";
   readonly body: LuaFunction;
-  /** Undefined until the first resume. */
+  /** The innermost one last; undefined until the first resume. */
   frames: Frame[] | undefined;
-  /** The coroutine that resumed this one. */
-  resumer: LuaCoroutine | undefined;
 
   constructor(body: LuaFunction) {
     this.body = body;
@@ -62,4 +59,57 @@ export function resumableVersion(f: LuaFunction, machine: Machine): LuaFunction 
   }
   (f as ResumableFunction).resumable = version;
   return version;
+}
+
+/**
+ * Runs a coroutine until it yields or ends, and returns what it yields or returns; `status` tells which. `passed` are
+ * the arguments of its body, or what the yield returns at which it was left; that one throws `error`, when there is.
+ */
+export function runCoroutine(
+  machine: Machine,
+  coroutine: LuaCoroutine,
+  passed: LuaValue[],
+  error: Error | undefined,
+): LuaValue[] {
+  let result: LuaResult = passed;
+  let failure: unknown = error;
+  let isStart = coroutine.frames === undefined;
+  coroutine.frames ??= [];
+  const { frames } = coroutine;
+  enterFrames(frames);
+  try {
+    for (;;) {
+      try {
+        if (isStart) {
+          isStart = false;
+          result = machine.settle(machine.co(coroutine.body)(...passed));
+        } else {
+          const frame = frames.pop();
+          if (frame === undefined) break;
+          machine.rewinding = true;
+          machine.frame = frame;
+          machine.delivered = result;
+          machine.failure = failure;
+          failure = undefined;
+          result = machine.settle(frame[0]());
+        }
+      } catch (thrown) {
+        failure = thrown;
+        // Limits are not for the frames to see.
+        if (thrown instanceof ScriptAbort) break;
+      }
+      if (machine.unwinding) {
+        machine.unwinding = false;
+        const { left } = machine;
+        while (left.length > 0) frames.push(left.pop()!);
+        coroutine.status = "suspended";
+        return machine.yielded;
+      }
+    }
+  } finally {
+    leaveFrames();
+  }
+  coroutine.status = "dead";
+  if (failure !== undefined) throw failure;
+  return resultList(result);
 }

@@ -38,11 +38,11 @@ export const OPERATIONS = [
   "le",
   "closeAfter",
   "closeError",
+  "first",
 ] as const;
 /** Parts of the machine that both versions of a function use. */
 export const MACHINE = [
   "callable",
-  "first",
   "drop",
   "list",
   "tail",
@@ -64,6 +64,7 @@ export const MACHINE = [
   "widen",
   "multiplyHigh",
   "co",
+  "settle",
   "isTrue",
   "TailCall",
   "LuaTable",
@@ -140,8 +141,8 @@ export class Emitter {
   protected readonly visible: string[] = [];
   /** Further names that it has to keep. */
   protected readonly kept = new Set<string>();
-  /** What to restore at each site. */
-  protected readonly saved: string[][] = [];
+  /** The sites: what to restore, and where in the script they are. */
+  protected readonly saved: { readonly names: readonly string[]; readonly line: number }[] = [];
   #code: string[] = [];
   #temps = 0;
   #labels = 0;
@@ -198,26 +199,33 @@ export class Emitter {
 
   /**
    * `target = operation`. In the resumable version a site: what the operation calls may be left, and then this
-   * function is left, to go on here. `fast` is a condition under which the operation is not needed.
+   * function is left as well, to go on here with the result. `fast` is a condition under which the operation is not
+   * needed. `wanted` is what is wanted of the result, which a call may give as a list.
    */
   protected emitOperation(
+    span: Span,
     target: string,
     operation: string,
     fast?: string,
-    finish = `${target}=first(${target});`,
+    wanted: "first" | "truth" | "raw" = "first",
   ): void {
     if (!this.isResumable) {
       this.emit(fast === undefined ? `${target}=${operation};` : `if(!(${fast}))${target}=${operation};`);
       return;
     }
     const names = [...this.kept, ...this.visible];
-    for (let i = 1; i <= this.#temps; i++) names.push(`t${i}`);
-    this.saved.push(names);
+    for (let i = 1; i <= this.#temps; i++) if (`t${i}` !== target) names.push(`t${i}`);
+    this.saved.push({ names, line: span.line });
     const k = this.saved.length;
+    const isTail = `${target}!==undefined&&${target}.constructor===TailCall`;
+    const results =
+      wanted === "raw"
+        ? `if(${isTail})${target}=settle(${target});`
+        : `if(Array.isArray(${target}))${target}=first(${target});`;
+    const truth = wanted === "truth" ? `${target}=${target}!==undefined&&${target}!==false;` : "";
     const site =
-      `${target}=pc===0?${operation}:$.rewind();` +
-      `for(;;){if($.unwinding)return $.save($co,${k},[${names.join(",")}]);pc=0;` +
-      `if(${target}===undefined||${target}.constructor!==TailCall)break;${target}=$.finish(${target});}${finish}`;
+      `${target}=pc===0?${operation}:$.deliver();${results}` +
+      `if($.unwinding)return $.save([${["$co", k, "places", ...names].join(",")}]);pc=0;${truth}`;
     this.emit(fast === undefined ? `case ${k}:${site}` : `case ${k}:if(pc!==0||!(${fast})){${site}}`);
   }
 

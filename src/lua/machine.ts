@@ -87,12 +87,17 @@ export class Machine {
   // Of the coroutine that runs (coroutine.ts).
   /** A yield is on its way out: whoever was called saves a frame and returns. */
   unwinding = false;
-  /** A resume is on its way in: whoever is called restores its frame. */
+  /** The frames that were saved on the way out, innermost first. */
+  left: Frame[] = [];
+  /** What a yield passes to the resume. */
+  yielded: LuaValue[] = none;
+  /** A function is entered again: it restores `frame`, and takes what its call gave from `deliver`. */
   rewinding = false;
-  /** Innermost first. */
-  frames: Frame[] = [];
-  /** What a yield gives to its resume, and a resume to its yield. */
-  transfer: LuaValue[] = none;
+  frame: Frame | undefined = undefined;
+  delivered: LuaResult = none;
+  failure: unknown = undefined;
+  /** Coroutines that resumed one another. */
+  nesting = 0;
 
   // What compiled code takes: bound, because it names them without `$.`.
   readonly none = none;
@@ -101,7 +106,6 @@ export class Machine {
   readonly LuaUserdata = LuaUserdata;
   readonly Fields = Fields;
   readonly W = W;
-  readonly first = firstResult;
   readonly list = resultList;
   readonly drop = settle;
   readonly box = int64.make;
@@ -109,7 +113,7 @@ export class Machine {
   readonly multiplyHigh = int64.multiplyHigh;
   readonly isTrue = isTrue;
   readonly plain: Operations;
-  readonly resumable: Operations & { closeError: (value: LuaValue, error: unknown) => unknown };
+  readonly resumable: Operations;
 
   constructor(limits: Limits) {
     this.#limits = limits;
@@ -119,9 +123,13 @@ export class Machine {
       (handler, ...args) => this.co(this.#function(handler))(...args),
       (result) => result,
     );
-    this.plain = Object.assign(plain, { closeError: (v: LuaValue, e: unknown) => closeError(this, v, e) });
+    this.plain = Object.assign(plain, {
+      first: firstResult,
+      closeError: (value: LuaValue, error: unknown) => closeError(this, value, error),
+    });
     this.resumable = Object.assign(resumable, {
-      closeError: (v: LuaValue, e: unknown) => this.#closeResumable(v, e),
+      first: (result: LuaResult) => firstResult(this.settle(result)),
+      closeError: (value: LuaValue, error: unknown) => this.#closeResumable(value, error),
     });
   }
 
@@ -134,6 +142,8 @@ export class Machine {
     this.tails = TAILS;
     this.unwinding = false;
     this.rewinding = false;
+    this.left = [];
+    this.nesting = 0;
     this.#entriesCharged = growth.entries;
     if (this.#limits.liveBytes === undefined) this.#charged = 0;
   }
@@ -394,16 +404,33 @@ export class Machine {
     return version === undefined ? resumableVersion(f, this) : version;
   };
 
-  /** Keeps what a function that is left needs to go on at site `pc`. */
-  readonly save = (fn: LuaFunction, pc: number, values: unknown[]): undefined => {
-    this.frames.push({ fn, pc, values });
+  /** Keeps what a function that is left needs to go on. */
+  readonly save = (frame: Frame): undefined => {
+    this.left.push(frame);
   };
 
-  /** Goes on in the function that was called where the caller is now; it takes its own frame. */
-  readonly rewind = (): LuaResult => this.frames.at(-1)!.fn();
+  /** What the call gave at which a function was left. */
+  readonly deliver = (): LuaResult => {
+    this.rewinding = false;
+    if (this.failure !== undefined) {
+      const error = this.failure;
+      this.failure = undefined;
+      throw error;
+    }
+    return this.delivered;
+  };
 
-  /** Makes a tail call that was returned. */
-  readonly finish = (call: TailCall): LuaResult => this.co(call.callee)(...call.args);
+  /** Makes the tail calls that were returned, in resumable code. */
+  readonly settle = (result: LuaResult): LuaResult => {
+    while (result instanceof TailCall) {
+      result = this.co(result.callee)(...result.args);
+      if (this.unwinding) {
+        this.left.push([() => this.settle(this.deliver()), 0, undefined]);
+        return undefined;
+      }
+    }
+    return result;
+  };
 
   /** A protected call in resumable code, left and entered again as often as the callee is. */
   guard(
@@ -414,24 +441,13 @@ export class Machine {
   ): LuaResult {
     const run = (start: () => LuaResult): LuaResult => {
       try {
-        let result = start();
-        while (!this.unwinding) {
-          if (!(result instanceof TailCall)) return done(result);
-          result = this.finish(result);
-        }
+        const result = this.settle(start());
+        if (!this.unwinding) return done(result);
       } catch (error) {
         return failed(error);
       }
-      this.frames.push(frame);
+      this.left.push([() => run(this.deliver), 0, undefined]);
       return undefined;
-    };
-    const frame: Frame = {
-      fn: () => {
-        this.frames.pop();
-        return run(this.rewind);
-      },
-      pc: 0,
-      values: none,
     };
     return run(() => this.co(this.#function(callee))(...args));
   }

@@ -30,6 +30,9 @@ type Integers = (a: LuaInteger, b: LuaInteger) => LuaInteger;
 type Operator = (a: LuaValue, b: LuaValue) => LuaResult;
 
 export class Operations {
+  /** These two are the machine's: what they call may be a closing method, or a tail call that was returned. */
+  declare readonly first: (result: LuaResult) => LuaValue;
+  declare readonly closeError: (value: LuaValue, error: unknown) => unknown;
   readonly #machine: Machine;
   readonly #invoke: Invoke;
   /** The truth of what a metamethod returned, where a comparison is wanted. */

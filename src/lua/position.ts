@@ -43,10 +43,41 @@ export function registerSourceMap(id: number, map: SourceMap): void {
   if (maps.size > MAX_MAPS) maps.delete(maps.keys().next().value!);
 }
 
-/** The Lua frames of a JavaScript stack trace, innermost first. */
+/** Where the sites of a resumable function are (coroutine.ts): the line of each. */
+export interface Places {
+  readonly chunk: string;
+  readonly lines: readonly number[];
+}
+
+type SuspendedFrame = readonly [fn: unknown, site: number, places: Places | undefined, ...unknown[]];
+
+/** For each coroutine that runs, the innermost last: its functions that are not on the engine's stack now. */
+const suspended: (readonly SuspendedFrame[])[] = [];
+
+export function enterFrames(frames: readonly SuspendedFrame[]): void {
+  suspended.push(frames);
+}
+
+export function leaveFrames(): void {
+  suspended.pop();
+}
+
+/** As the engine writes the function that runs a coroutine. */
+const COROUTINE_FRAME = /^\s+at (?:async )?runCoroutine /;
+
+/** The Lua frames of a JavaScript stack trace of now, innermost first. */
 export function positionsOfStack(stack: string): Position[] {
   const positions: Position[] = [];
+  let running = suspended.length;
   for (const line of stack.split("\n")) {
+    if (running > 0 && COROUTINE_FRAME.test(line)) {
+      const frames = suspended[--running]!;
+      for (let i = frames.length - 1; i >= 0; i--) {
+        const [, site, places] = frames[i]!;
+        if (places) positions.push({ chunk: places.chunk, site: { line: places.lines[site]!, names: [] } });
+      }
+      continue;
+    }
     const match = FRAME.exec(line);
     if (!match) continue;
     const map = maps.get(Number(match[1]));

@@ -103,10 +103,13 @@ export class LuaState {
           const version = compileResumable(tree.functions[functionId]!);
           const source = reserveSourceName();
           registerSourceMap(source.id, { chunk, sites: shifted(version.sites) });
-          return new Function("$", "make", `${version.code}\n//# sourceURL=${source.name}`)(
-            machine,
-            factories,
+          const link = new Function(
+            "$",
+            "make",
+            "chunkName",
+            `${version.code}\n//# sourceURL=${source.name}`,
           );
+          return link(machine, factories, chunk);
         })();
         return versions[functionId];
       },

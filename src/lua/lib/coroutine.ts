@@ -1,11 +1,11 @@
 /** The coroutine library. */
 
-import { type Frame, LuaCoroutine, setResumable } from "../coroutine.ts";
+import { LuaCoroutine, runCoroutine, setResumable } from "../coroutine.ts";
 import { LuaError, ScriptAbort } from "../error.ts";
 import { CoroutineClose } from "../operations.ts";
 import { where } from "../position.ts";
 import { type LuaState, withPosition } from "../state.ts";
-import { type LuaFunction, type LuaResult, type LuaValue, resultList, TailCall } from "../value.ts";
+import type { LuaFunction, LuaValue } from "../value.ts";
 import { checkCoroutine, checkFunction, raise } from "./check.ts";
 import { register } from "./register.ts";
 
@@ -20,50 +20,17 @@ export function openCoroutine(state: LuaState): void {
     if (coroutine.status === "dead") throw new LuaError("cannot resume dead coroutine");
     if (coroutine.status !== "suspended") throw new LuaError(`cannot resume non-suspended coroutine`);
     const resumer = state.currentCoroutine;
-    let depth = 0;
-    for (let c = resumer; c !== undefined; c = c.resumer) depth++;
-    if (depth >= MAX_NESTED) throw new LuaError("C stack overflow");
-    coroutine.resumer = resumer;
+    if (machine.nesting >= MAX_NESTED) throw new LuaError("C stack overflow");
     if (resumer !== undefined) resumer.status = "normal";
     coroutine.status = "running";
     state.currentCoroutine = coroutine;
+    machine.nesting++;
     try {
-      return run(coroutine, args);
-    } catch (error) {
-      coroutine.status = "dead";
-      throw error;
+      return runCoroutine(machine, coroutine, args, undefined);
     } finally {
+      machine.nesting--;
       state.currentCoroutine = resumer;
       if (resumer !== undefined) resumer.status = "running";
-    }
-  };
-
-  /** Enters the coroutine's functions, or enters them again, until they are left. */
-  const run = (coroutine: LuaCoroutine, args: LuaValue[]): LuaValue[] => {
-    const outer = machine.frames;
-    try {
-      let result: LuaResult;
-      if (coroutine.frames === undefined) {
-        coroutine.frames = machine.frames = [];
-        result = machine.co(coroutine.body)(...args);
-      } else {
-        machine.frames = coroutine.frames;
-        machine.transfer = args;
-        machine.rewinding = true;
-        result = machine.rewind();
-      }
-      while (!machine.unwinding) {
-        if (!(result instanceof TailCall)) {
-          coroutine.status = "dead";
-          return resultList(result);
-        }
-        result = machine.finish(result);
-      }
-      machine.unwinding = false;
-      coroutine.status = "suspended";
-      return machine.transfer;
-    } finally {
-      machine.frames = outer;
     }
   };
 
@@ -73,42 +40,29 @@ export function openCoroutine(state: LuaState): void {
         ? "attempt to yield from outside a coroutine"
         : "attempt to yield across a C-call boundary",
     );
-  /** `coroutine.close` ends a coroutine by an error that only its scopes to be closed see. */
-  let isClosing = false;
-  const resumed: Frame = {
-    fn: () => {
-      machine.frames.pop();
-      machine.rewinding = false;
-      if (isClosing) {
-        isClosing = false;
-        throw new CoroutineClose();
-      }
-      return machine.transfer;
-    },
-    pc: 0,
-    values: [],
-  };
   setResumable(yieldPlain, (...args) => {
-    machine.transfer = args;
+    machine.yielded = args;
     machine.unwinding = true;
-    machine.frames.push(resumed);
     return undefined;
   });
 
-  /** Ends a suspended coroutine, closing its variables; returns the error of a closing method. */
+  /** Ends a suspended coroutine by an error that only scopes to be closed see; returns that of a closing method. */
   const close = (coroutine: LuaCoroutine): LuaError | undefined => {
-    coroutine.status = "dead";
-    if (coroutine.frames === undefined) return undefined;
-    isClosing = true;
+    if (coroutine.frames === undefined) {
+      coroutine.status = "dead";
+      return undefined;
+    }
+    const resumer = state.currentCoroutine;
+    state.currentCoroutine = coroutine;
     try {
-      run(coroutine, []);
+      runCoroutine(machine, coroutine, [], new CoroutineClose());
       return new LuaError("attempt to yield across a C-call boundary");
     } catch (error) {
       if (error instanceof CoroutineClose) return undefined;
       if (error instanceof ScriptAbort) throw error;
       return error instanceof LuaError ? error : withPosition(error);
     } finally {
-      isClosing = false;
+      state.currentCoroutine = resumer;
       coroutine.status = "dead";
     }
   };
