@@ -408,9 +408,9 @@ export abstract class ArithmeticEmitter extends Emitter {
   #checked(text: string, min: number, max: number, conditions: string[]): Inline {
     if (min >= -MAX && max <= MAX) return { text: `(${text})`, min, max };
     const temp = this.temp();
-    const tests = [`(${temp}=${text})<=${MAX}`, `${temp}>=-${MAX}`];
-    if (max <= MAX) conditions.push(`(${temp}=${text})>=-${MAX}`);
-    else conditions.push(...(min >= -MAX ? tests.slice(0, 1) : tests));
+    const bounds = [...(max > MAX ? [`${temp}<=${MAX}`] : []), ...(min < -MAX ? [`${temp}>=-${MAX}`] : [])];
+    // The first test says that most results have 32 bits: the engine then computes with machine integers.
+    conditions.push(`((${temp}=${text})===(${temp}|0)||${bounds.join("&&")})`);
     return { text: temp, min: Math.max(min, -MAX), max: Math.min(max, MAX) };
   }
 
@@ -572,7 +572,7 @@ export abstract class ArithmeticEmitter extends Emitter {
 }
 
 const isLastTested = (text: string, conditions: readonly string[]): boolean =>
-  /^t\d+$/.test(text) && conditions.some((condition) => condition.startsWith(`(${text}=`));
+  /^t\d+$/.test(text) && conditions.some((condition) => condition.startsWith(`((${text}=`));
 
 /** Where the condition of the inline form begins: every operand is a number. Undefined: that cannot be. */
 function numberConditions(tree: Tree): string[] | undefined {
