@@ -1,5 +1,5 @@
 -- Times a program in a native Lua: PROGRAM DATA WARM_MS TIME_MS REPETITIONS, as repeat.mjs does for the others.
--- The clock is the processor time of this single thread, the only fine clock that plain Lua has: never more than wall time.
+-- The clock is processor time, as in repeat.mjs: other work on the machine does not count.
 local program, data_module, warm_ms, time_ms, repetitions = ...
 warm_ms, time_ms, repetitions = tonumber(warm_ms), tonumber(time_ms), tonumber(repetitions)
 package.preload["data"] = assert(loadfile(data_module))

@@ -2,7 +2,8 @@
  * Times repetitions of a program: what drivers/native.lua does, for the contenders that run on Node. The drivers are
  * plain JavaScript because the process that is measured loads nothing but its contender.
  *
- * The clock is wall time: what an engine does on other threads costs its user too.
+ * The clock is the processor time of the whole process, as for the native peers: other work on the machine does not
+ * count, and what an engine does on other threads (compiling, collecting garbage) does.
  */
 
 /** The program and the file of the `data` module, then how long to warm up and to measure. */
@@ -16,9 +17,10 @@ export function readArguments() {
 export function repeat({ warmMs, timeMs, repetitions }, run) {
   let result;
   const once = () => {
-    const started = performance.now();
+    const started = process.cpuUsage();
     const value = run();
-    const ms = performance.now() - started;
+    const { user, system } = process.cpuUsage(started);
+    const ms = (user + system) / 1000;
     if (result !== undefined && value !== result) {
       throw new Error(`results differ between repetitions: ${result}, ${value}`);
     }
