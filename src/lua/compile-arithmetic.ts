@@ -243,7 +243,10 @@ export abstract class ArithmeticEmitter extends Emitter {
       const isPart = !isLeaf(side) && isSmallRoot(side) && hasHalves(side);
       return isPart ? { operand: this.hold(this.#compute(side)) } : this.#ready(side, isWide);
     };
-    return { ...tree, left: part(tree.left), right: tree.right === undefined ? undefined : part(tree.right) };
+    const { operation, names, size, line, column } = tree;
+    const left = part(tree.left);
+    const right = tree.right === undefined ? undefined : part(tree.right);
+    return { operation, left, right, names, size, line, column };
   }
 
   // ---- out of line

@@ -30,7 +30,7 @@ export class ExpressionEmitter extends ArithmeticEmitter {
       case "local":
         return this.read(e.variable);
       case "global":
-        return this.#index(e.env, { ...e, kind: "string", value: e.name }, e);
+        return this.#index(e.env, nameOf(e), e);
       case "index":
         return this.#index(e.object, e.key, e);
       case "call":
@@ -403,6 +403,11 @@ const isByteCall = ({ callee, method }: CallExpression): boolean =>
   (callee.kind === "index" && callee.key.kind === "string" && callee.key.value === "byte");
 
 export const isMultiple = (e: Expression): boolean => e.kind === "call" || e.kind === "vararg";
+
+/** The name of a global, as the key that it is. */
+export function nameOf({ line, column, name }: Extract<Expression, { kind: "global" }>): Expression {
+  return { line, column, kind: "string", value: name };
+}
 
 /** The name of a field, when the key is one that is written down. */
 const fieldName = (key: Expression): string | undefined =>

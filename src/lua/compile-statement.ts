@@ -2,7 +2,7 @@
 
 import type { Block, CallExpression, Expression, Span, Statement, Target, Variable } from "./ast.ts";
 import { isArithmetic } from "./compile-arithmetic.ts";
-import { ExpressionEmitter, isMultiple } from "./compile-expression.ts";
+import { ExpressionEmitter, isMultiple, nameOf } from "./compile-expression.ts";
 import type { Operand } from "./emitter.ts";
 import { usedLabels } from "./gotos.ts";
 import { makesCalls } from "./syntax-walk.ts";
@@ -34,7 +34,7 @@ const objectOf = (target: Exclude<Target, { kind: "local" }>): Expression =>
   target.kind === "global" ? target.env : target.object;
 
 const keyOf = (target: Exclude<Target, { kind: "local" }>): Expression =>
-  target.kind === "global" ? { ...target, kind: "string", value: target.name } : target.key;
+  target.kind === "global" ? nameOf(target) : target.key;
 
 export class StatementEmitter extends ExpressionEmitter {
   readonly #labels: (Exit & { readonly name: string })[] = [];

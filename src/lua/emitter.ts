@@ -82,9 +82,9 @@ export interface Operand {
   readonly text: string;
   readonly type: Type;
   /** For `small`, an integer that is a JavaScript number: its bounds. */
-  readonly min?: number;
-  readonly max?: number;
-  readonly constant?: LuaInteger;
+  readonly min?: number | undefined;
+  readonly max?: number | undefined;
+  readonly constant?: LuaInteger | undefined;
   /** The value may be in two halves: always, or when `tag` is `W`. `text` makes one value of them. */
   readonly halves?: { readonly hi: string; readonly lo: string; readonly tag: string | undefined };
   /** A captured variable: another function may assign it. */
@@ -265,7 +265,9 @@ export class Emitter {
     }
     if (isCell) return { text: name, type: "any", isVolatile: true, isComplex: true };
     const known = variable.known as Operand | undefined;
-    return known === undefined ? { text: name, type: "any" } : { ...known, text: name };
+    return known === undefined
+      ? { text: name, type: "any" }
+      : { text: name, type: known.type, min: known.min, max: known.max };
   }
 
   /** Where the two halves of a wide variable are. */
@@ -290,7 +292,7 @@ export class Emitter {
     } else if (needsCell(variable)) this.emit(`${name}={v:${value.text}};`);
     else {
       this.emit(`${name}=${value.text};`);
-      variable.known = variable.assigned || value.type === "any" ? undefined : knownOf(value);
+      variable.known = variable.assigned || value.type === "any" ? undefined : value;
     }
   }
 
@@ -332,16 +334,14 @@ export class Emitter {
 
   /** The value under a name that can be read often, and that nothing assigns meanwhile. */
   protected hold(operand: Operand): Operand {
-    if (operand.isVolatile !== true && operand.isComplex !== true) return operand;
-    const temp = this.temp();
-    this.emit(`${temp}=${operand.text};`);
-    const { halves: _halves, isVolatile: _isVolatile, isComplex: _isComplex, ...rest } = operand;
-    return { ...rest, text: temp };
+    return operand.isVolatile === true || operand.isComplex === true ? this.keep(operand) : operand;
   }
 
   /** A value in a temporary, whatever it was. */
   protected keep(operand: Operand): Operand {
-    return this.hold({ ...operand, isComplex: true });
+    const temp = this.temp();
+    this.emit(`${temp}=${operand.text};`);
+    return { text: temp, type: operand.type, min: operand.min, max: operand.max, constant: operand.constant };
   }
 
   // ---- limits
@@ -351,9 +351,4 @@ export class Emitter {
     if (fuel === undefined) this.emit(`if(--$.fuel<0)${this.mark(span)}$.refill();`);
     else this.emit(`if(--${fuel}<0)${this.mark(span)}${fuel}=$.refillFrom(${fuel});`);
   }
-}
-
-/** What stays true of a value under another name. */
-function knownOf({ type, min, max }: Operand): Operand {
-  return { text: "", type, ...(min === undefined ? {} : { min }), ...(max === undefined ? {} : { max }) };
 }
