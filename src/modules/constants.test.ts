@@ -5,6 +5,8 @@ test.each([
   ['require("linux.nf").ip.pri.FILTER', 0],
   ['require("linux.nf").action.STOP', 5],
   ['require("linux.eth")["8021Q"]', 33024],
+  ['require("linux.eth")["1588"]', 35063], // no letter in the name, and still a string
+  ['require("linux.eth")[1588]', undefined],
   ['require("linux.socket").layout.timeval.fields[2].name', "tv_usec"],
   ['require("linux.socket").layout.timeval.fields[1].signed', true],
   ['require("linux.rtnetlink").layout.rtmsg.size', 12],
