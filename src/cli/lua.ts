@@ -9,7 +9,7 @@ import { CommandFailure, EXIT_DONE, EXIT_FAILED, EXIT_USAGE } from "./failure.ts
 import { nodeIoHost } from "./io-host.ts";
 import type { Streams, Subcommand } from "./main.ts";
 import { type CommandLine, numberOption, type ParsedLine } from "./options.ts";
-import { writeAll } from "./output.ts";
+import { systemText, writeAll } from "./output.ts";
 
 const MIB = 1024 * 1024;
 // A program that a person started may work for a while; a hook may not.
@@ -41,8 +41,10 @@ async function run(line: ParsedLine, { out, talk }: Streams): Promise<number> {
   const budget = numberOption(line, commandLine, "budget") ?? UNLIMITED_BUDGET;
   let pending = "";
   const flush = () => {
-    writeAll(1, bytesFromLatin1(pending));
+    const bytes = bytesFromLatin1(pending);
     pending = "";
+    // Nobody reads any more (`| head`): what the program still does would be for nothing.
+    if (!writeOutput(bytes)) process.exit(EXIT_DONE);
   };
   const state = new LuaState({
     budget,
@@ -78,11 +80,20 @@ async function run(line: ParsedLine, { out, talk }: Streams): Promise<number> {
   }
 }
 
+/** False when the reader has gone. */
+function writeOutput(bytes: Uint8Array): boolean {
+  try {
+    return writeAll(1, bytes);
+  } catch (error) {
+    throw new CommandFailure(EXIT_FAILED, `cannot write output: ${systemText(error)}`);
+  }
+}
+
 function readSource(file: string): string {
   try {
     return readFileSync(file === "-" ? 0 : file, "latin1");
   } catch (error) {
-    throw new CommandFailure(EXIT_FAILED, `cannot read '${file}': ${(error as Error).message}`);
+    throw new CommandFailure(EXIT_FAILED, `cannot read '${file}': ${systemText(error)}`);
   }
 }
 

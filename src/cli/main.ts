@@ -37,12 +37,12 @@ const subcommands: Record<string, { summary: string; load: () => Promise<Subcomm
 export async function main(args: string[]): Promise<number> {
   const streams: Streams = { out: new TextOutput(1), talk: new TextOutput(2) };
   try {
-    return await dispatch(args, streams);
-  } catch (error) {
-    return reportFailure(error, streams.talk);
-  } finally {
+    const status = await dispatch(args, streams);
     streams.out.flush();
     streams.talk.flush();
+    return status;
+  } catch (error) {
+    return reportFailure(error, streams);
   }
 }
 
@@ -89,16 +89,26 @@ function version(): string {
   ).version;
 }
 
-function reportFailure(error: unknown, talk: TextOutput): number {
+function reportFailure(error: unknown, { out, talk }: Streams): number {
   const prefix = colour(talk, "red", "moonhook:");
+  flushQuietly(out);
   if (error instanceof CommandFailure) {
     talk.line(`${prefix} ${error.message}`);
     for (const detail of error.details) talk.line(detail);
-    return error.status;
+  } else {
+    // Our own mistake: the stack helps whoever mends it.
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    talk.line(`${prefix} internal error: ${text}`);
   }
-  // Our own mistake: the stack helps whoever mends it.
-  talk.line(
-    `${prefix} internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
-  );
-  return EXIT_FAILED;
+  flushQuietly(talk);
+  return error instanceof CommandFailure ? error.status : EXIT_FAILED;
+}
+
+/** A failure is being reported already: that its report cannot be written is no further news. */
+function flushQuietly(output: TextOutput): void {
+  try {
+    output.flush();
+  } catch (error) {
+    if (!(error instanceof CommandFailure)) throw error;
+  }
 }

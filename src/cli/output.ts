@@ -5,6 +5,7 @@
 
 import { writeSync } from "node:fs";
 import { isatty } from "node:tty";
+import { CommandFailure, EXIT_FAILED } from "./failure.ts";
 
 const FLUSH_BYTES = 64 * 1024;
 
@@ -51,8 +52,57 @@ export class TextOutput {
     const pending = this.#pending;
     this.#pending = "";
     if (pending === "" || this.#closed) return;
-    if (!writeAll(this.#fd, new TextEncoder().encode(pending))) this.#closed = true;
+    const erase = this.isTerminal ? takeProgressAway() : "";
+    try {
+      if (!writeAll(this.#fd, new TextEncoder().encode(erase + pending))) this.#closed = true;
+    } catch (error) {
+      // Said once: whatever follows has nowhere to go.
+      this.#closed = true;
+      throw new CommandFailure(EXIT_FAILED, `cannot write output: ${systemText(error)}`);
+    }
   }
+}
+
+const PROGRESS_EVERY_MS = 200;
+const ERASE_LINE = "\r\x1b[K";
+/** Whether the terminal's last line tells of progress: what is printed next takes its place. */
+let progressShown = false;
+
+/** One line on a terminal that tells how far long work has come. */
+export class Progress {
+  readonly #fd: number;
+  readonly #enabled: boolean;
+  #shownAt = performance.now();
+
+  constructor(fd: number) {
+    this.#fd = fd;
+    this.#enabled = isatty(fd);
+  }
+
+  /** Shows the text in place of the last one, unless that is too young. */
+  show(text: () => string): void {
+    if (!this.#enabled || performance.now() - this.#shownAt < PROGRESS_EVERY_MS) return;
+    this.#shownAt = performance.now();
+    progressShown = true;
+    writeAll(this.#fd, new TextEncoder().encode(`${ERASE_LINE}${text()}`));
+  }
+
+  clear(): void {
+    writeAll(this.#fd, new TextEncoder().encode(takeProgressAway()));
+  }
+}
+
+function takeProgressAway(): string {
+  const erase = progressShown ? ERASE_LINE : "";
+  progressShown = false;
+  return erase;
+}
+
+/** What the system says about a failed call, without the call: its file is named by whoever reports it. */
+export function systemText(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  const { syscall } = error as NodeJS.ErrnoException;
+  return syscall === undefined ? text : text.replace(new RegExp(`, ${syscall}.*$`, "s"), "");
 }
 
 const COLOURS = { red: 31, green: 32, yellow: 33, bold: 1, dim: 2 } as const;

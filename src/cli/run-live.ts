@@ -7,6 +7,7 @@ import type { EventPrinter } from "./event-printer.ts";
 import { CommandFailure, EXIT_DONE, EXIT_FAILED, EXIT_MACHINE } from "./failure.ts";
 import type { Streams } from "./main.ts";
 import { scriptFailure } from "./script-file.ts";
+import { onStopSignals } from "./signals.ts";
 
 /** Output is buffered for speed; a person who watches wants it soon. */
 const FLUSH_MS = 100;
@@ -21,8 +22,7 @@ export async function runLive(
   const interrupted = new Promise<void>((resolve) => {
     interrupt = resolve;
   });
-  process.on("SIGINT", interrupt);
-  process.on("SIGTERM", interrupt);
+  const removeHandlers = onStopSignals(() => interrupt());
   const flush = setInterval(() => out.flush(), FLUSH_MS);
   try {
     const running = await nfqueue.start(script, options, printer);
@@ -44,7 +44,6 @@ export async function runLive(
     throw scriptFailure(script, error);
   } finally {
     clearInterval(flush);
-    process.off("SIGINT", interrupt);
-    process.off("SIGTERM", interrupt);
+    removeHandlers();
   }
 }

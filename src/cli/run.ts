@@ -1,6 +1,8 @@
 /** `moonhook run SCRIPT`: a script on the packets of a capture (run-capture.ts) or on live ones (run-live.ts). */
 
 import type { RuntimeContext } from "../runtime/runtime.ts";
+import { parseIpv4 } from "../wire/ipv4.ts";
+import { parseIpv6 } from "../wire/ipv6.ts";
 import { jsonPrinter, quietPrinter, textPrinter } from "./event-printer.ts";
 import { usageFailure } from "./failure.ts";
 import type { Streams, Subcommand } from "./main.ts";
@@ -66,11 +68,14 @@ async function run(line: ParsedLine, streams: Streams): Promise<number> {
     (option) => line.values[option] !== undefined,
   );
   if (foreign !== undefined) throw usageFailure(`--${foreign} means nothing on ${backend}`, HINT);
+  const write = stringOption(line, "write");
+  // Where the capture goes to standard output, all else is talk.
+  const shown = write === "-" ? { out: streams.talk, talk: streams.talk } : streams;
   const printer = line.values["json"]
-    ? jsonPrinter(streams)
+    ? jsonPrinter(shown)
     : line.values["quiet"]
-      ? quietPrinter(streams)
-      : textPrinter(streams);
+      ? quietPrinter(shown)
+      : textPrinter(shown);
   const budget = numberOption(line, commandLine, "budget");
   const memory = numberOption(line, commandLine, "memory");
   const common = {
@@ -92,19 +97,22 @@ async function run(line: ParsedLine, streams: Streams): Promise<number> {
   }
   if (pcap === undefined) throw usageFailure("sim needs packets: give a capture with --pcap FILE", HINT);
   const script = readScript(name);
-  const write = stringOption(line, "write");
-  if (write === "-" && !line.values["quiet"]) {
-    throw usageFailure("--write - needs standard output for the capture: add --quiet", HINT);
-  }
   const local = stringOption(line, "local") ?? "auto";
   const { runCapture } = await import("./run-capture.ts");
   const options = {
     ...common,
     pcap,
     ...(write === undefined ? {} : { write }),
-    local: local === "auto" ? ("auto" as const) : local.split(","),
+    local: local === "auto" ? ("auto" as const) : localAddresses(local),
   };
-  return runCapture(script, options, printer, streams);
+  return runCapture(script, options, printer, shown);
+}
+
+function localAddresses(text: string): string[] {
+  const addresses = text.split(",");
+  const wrong = addresses.find((text) => parseIpv4(text) === undefined && parseIpv6(text) === undefined);
+  if (wrong !== undefined) throw usageFailure(`--local: '${wrong}' is no IPv4 or IPv6 address`, HINT);
+  return addresses;
 }
 
 export const runCommand: Subcommand = { commandLine, run };

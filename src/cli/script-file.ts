@@ -6,6 +6,7 @@ import type { Script } from "../backends/backend.ts";
 import { LuaError, ScriptAbort } from "../lua/index.ts";
 import { textFromLatin1 } from "../util/latin1.ts";
 import { CommandFailure, EXIT_FAILED, EXIT_USAGE } from "./failure.ts";
+import { systemText } from "./output.ts";
 
 /** Where a script given by name is looked for, as `NAME.lua`. */
 const SCRIPT_FOLDERS = [".", "examples", "/lib/modules/lua"];
@@ -22,7 +23,7 @@ export function readScript(name: string): Script {
   try {
     return { path, source: readFileSync(path, "latin1") };
   } catch (error) {
-    throw new CommandFailure(EXIT_USAGE, `cannot read script '${path}': ${(error as Error).message}`);
+    throw new CommandFailure(EXIT_USAGE, `cannot read script '${path}': ${systemText(error)}`);
   }
 }
 

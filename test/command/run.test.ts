@@ -1,6 +1,6 @@
 /** The built command as a user calls it: output, messages, exit status. */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -100,6 +100,25 @@ test.each([
     2,
     "--budget needs a whole number",
   ],
+  ["a wrong address", ["run", "dnsblock", "--pcap", DNS, "--local", "300.1.1.1"], 2, "'300.1.1.1' is no"],
+  [
+    "a folder to read",
+    ["run", "dnsblock", "--pcap", "src"],
+    2,
+    "cannot open capture 'src': it is a directory",
+  ],
+  [
+    "a folder to write",
+    ["run", "dnsblock", "--pcap", DNS, "--write", "src"],
+    2,
+    "cannot write 'src': it is a",
+  ],
+  [
+    "a place that is not there",
+    ["run", "dnsblock", "--pcap", DNS, "--write", "no/where"],
+    2,
+    "cannot write 'no/where': ENOENT: no such file or directory\n",
+  ],
   ["a wrong context", ["run", "dnsblock", "soft", "--pcap", DNS], 2, "'soft' is no context"],
 ])("%s is a clear error", (_, args, status, message) => {
   const result = moonhook(...args);
@@ -130,13 +149,14 @@ test("a cut capture: packets before the damage are processed and kept, the damag
   expect(moonhook("run", "dnsblock", "--pcap", written, "--quiet").out).toContain("14 packets");
 });
 
-test("a foreign file is refused and nothing is written", () => {
+test("a foreign file is refused, and replaces nothing", () => {
   const foreign = file("foreign.pcap", "this is no capture at all, but a sentence");
-  const written = join(folder, "never.pcap");
+  const written = file("precious.pcap", "precious");
   const { status, talk } = moonhook("run", "dnsblock", "--pcap", foreign, "--write", written);
   expect(status).toBe(1);
   expect(talk).toContain("cannot read all of");
-  expect(existsSync(`${written}.tmp`)).toBe(false);
+  expect(readFileSync(written, "utf8")).toBe("precious");
+  expect(readdirSync(folder).filter((name) => name.endsWith(".tmp"))).toEqual([]);
 });
 
 test("check finds what a script asks for in vain", () => {
