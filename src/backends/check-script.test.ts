@@ -22,9 +22,7 @@ test.each([
 });
 
 test("a syntax error has its line", () => {
-  expect(check("local x\nx = = 1")).toEqual([
-    expect.stringMatching(/^2:1 error syntax test\.lua:2: unexpected symbol/),
-  ]);
+  expect(check("local x\nx = = 1")).toEqual([expect.stringMatching(/^2:1 error syntax unexpected symbol/)]);
 });
 
 test("methods that a backend lacks", () => {

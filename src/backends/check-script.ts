@@ -38,12 +38,14 @@ export function checkScript(script: Script, lacking: LackingMethods = {}): Diagn
 }
 
 function syntaxProblem(error: LuaError): Diagnostic {
-  const line = /:(\d+): /.exec(error.message)?.[1];
+  const parts = /^.*?:(\d+): (.*)$/s.exec(error.message);
+  if (!parts) return { code: "syntax", severity: "error", message: error.message, position: undefined };
+  // The message names chunk and line; the diagnostic has them apart.
   return {
     code: "syntax",
     severity: "error",
-    message: error.message,
-    position: line === undefined ? undefined : { line: Number(line), column: 1 },
+    message: parts[2]!,
+    position: { line: Number(parts[1]), column: 1 },
   };
 }
 

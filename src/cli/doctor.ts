@@ -1,7 +1,7 @@
 /** `moonhook doctor`: what this machine offers, and what is missing for which backend. */
 
 import { probeFeatures } from "../linux/features.ts";
-import { EXIT_DONE } from "./failure.ts";
+import { EXIT_DONE, usageFailure } from "./failure.ts";
 import type { Streams, Subcommand } from "./main.ts";
 import type { CommandLine, ParsedLine } from "./options.ts";
 import { colour } from "./output.ts";
@@ -16,6 +16,8 @@ const commandLine: CommandLine = {
 const MIN_NODE = 20;
 
 async function run(line: ParsedLine, { out }: Streams): Promise<number> {
+  if (line.positionals.length > 0)
+    throw usageFailure(`unexpected '${line.positionals[0]}'`, "Try 'moonhook doctor --help'.");
   const major = Number(process.versions.node.split(".")[0]);
   const rows = [
     {

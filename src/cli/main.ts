@@ -47,7 +47,9 @@ export async function main(args: string[]): Promise<number> {
 }
 
 async function dispatch(args: string[], streams: Streams): Promise<number> {
-  const [name, ...rest] = args;
+  let [name, ...rest] = args;
+  // `moonhook help run` is `moonhook run --help`.
+  if (name === "help" && rest[0] !== undefined) [name, rest] = [rest[0], ["--help"]];
   if (name === undefined || name === "help" || name === "--help" || name === "-h") {
     (name === undefined ? streams.talk : streams.out).line(overview());
     return name === undefined ? EXIT_USAGE : EXIT_DONE;

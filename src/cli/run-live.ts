@@ -4,7 +4,7 @@ import type { Script } from "../backends/backend.ts";
 import { type NfqueueOptions, nfqueue } from "../backends/nfqueue.ts";
 import { ErrnoError, UnsupportedError } from "../linux/errors.ts";
 import type { EventPrinter } from "./event-printer.ts";
-import { CommandFailure, EXIT_DONE, EXIT_FAILED, EXIT_MACHINE } from "./failure.ts";
+import { CommandFailure, EXIT_DONE, EXIT_MACHINE, EXIT_USAGE } from "./failure.ts";
 import type { Streams } from "./main.ts";
 import { scriptFailure } from "./script-file.ts";
 import { onStopSignals } from "./signals.ts";
@@ -40,7 +40,11 @@ export async function runLive(
     return EXIT_DONE;
   } catch (error) {
     if (error instanceof UnsupportedError) throw new CommandFailure(EXIT_MACHINE, error.message);
-    if (error instanceof ErrnoError) throw new CommandFailure(EXIT_FAILED, error.message);
+    if (error instanceof ErrnoError) {
+      // A name that the user gave, or something that this machine does not do.
+      const named = error.call === "open" && error.code === "ENOENT";
+      throw new CommandFailure(named ? EXIT_USAGE : EXIT_MACHINE, error.message);
+    }
     throw scriptFailure(script, error);
   } finally {
     clearInterval(flush);

@@ -100,6 +100,8 @@ test.each([
     2,
     "--budget needs a whole number",
   ],
+  ["an argument too many", ["doctor", "now"], 2, "unexpected 'now'"],
+  ["two scripts to check", ["check", "dnsblock", "dnsblock"], 2, "give one script"],
   ["a wrong address", ["run", "dnsblock", "--pcap", DNS, "--local", "300.1.1.1"], 2, "'300.1.1.1' is no"],
   [
     "a folder to read",
@@ -159,6 +161,15 @@ test("a foreign file is refused, and replaces nothing", () => {
   expect(readdirSync(folder).filter((name) => name.endsWith(".tmp"))).toEqual([]);
 });
 
+test.each(["run", "check", "lua", "doctor"])("%s has help, asked for in any way", (name) => {
+  const { status, out, talk } = moonhook(name, "--help");
+  expect({ status, talk }).toEqual({ status: 0, talk: "" });
+  expect(out).toMatch(new RegExp(`^usage: moonhook ${name} .*\n\n[A-Z].*\\.\n\noptions:\n  --`));
+  expect(moonhook(name, "-h").out).toBe(out);
+  expect(moonhook("help", name).out).toBe(out);
+  expect(moonhook("--help").out).toContain(`\n  ${name} `);
+});
+
 test("check finds what a script asks for in vain", () => {
   expect(moonhook("check", "dnsblock")).toMatchObject({
     status: 0,
@@ -170,7 +181,12 @@ test("check finds what a script asks for in vain", () => {
     out: expect.stringContaining(`warning   sim: ${script}:1:18: module 'nosuch'`),
   });
   const wrong = file("wrong.lua", "local x = = 1\n");
-  expect(moonhook("check", wrong)).toMatchObject({ status: 1, out: expect.stringContaining(`${wrong}:1`) });
+  expect(moonhook("check", wrong)).toMatchObject({
+    status: 1,
+    out: expect.stringContaining(
+      `error   sim: ${wrong}:1:1: unexpected symbol near '='\n    1 | local x = = 1\n`,
+    ),
+  });
 });
 
 test("lua runs a file with arguments, prints bytes, and fails with status 1", () => {
