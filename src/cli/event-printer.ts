@@ -13,8 +13,10 @@ export interface EventPrinter {
 
 /** Seconds since the epoch with all nine digits, as a JSON number. */
 function seconds(timeNs: bigint): string {
-  const text = timeNs.toString().padStart(10, "0");
-  return `${text.slice(0, -9)}.${text.slice(-9)}`;
+  // Captures may tell of times before the epoch.
+  const sign = timeNs < 0n ? "-" : "";
+  const text = (timeNs < 0n ? -timeNs : timeNs).toString().padStart(10, "0");
+  return `${sign}${text.slice(0, -9)}.${text.slice(-9)}`;
 }
 
 export function jsonPrinter({ out }: Streams): EventPrinter {
