@@ -1,8 +1,7 @@
 # The commands of the tree. Everything installs what it needs: start anywhere.
 NPM := npm --no-update-notifier
-ROOT := $(shell [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ] && echo yes)
 
-.PHONY: setup demo check test bench tools clean
+.PHONY: setup demo check test test-nodes bench tools clean
 
 setup: node_modules/.package-lock.json dist/.built
 
@@ -29,9 +28,13 @@ test: setup tools
 	$(NPM) run -s check
 	$(NPM) run -s live
 
+# All tests on every Node.js release line that we support; NODES="22 24" and PROJECTS=unit choose.
+test-nodes: setup tools
+	@NODES="$(NODES)" PROJECTS="$(PROJECTS)" scripts/test-nodes.sh
+
 bench: setup
 	@scripts/install-tools.sh bench
 	@npx tsx bench/run.ts $(ONLY)
 
 clean:
-	rm -rf dist node_modules .bench
+	rm -rf dist node_modules .bench .nodes
