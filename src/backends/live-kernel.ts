@@ -1,5 +1,6 @@
 /** What Lua modules need of the kernel, answered by the one this thread runs on. */
 
+import { HookRefused } from "../kernel/hooks.ts";
 import type { HookRegistration, Kernel, LogLevel } from "../kernel/kernel.ts";
 import type { Skb } from "../kernel/skb.ts";
 import { realtimeClock } from "../linux/clock.ts";
@@ -30,7 +31,12 @@ export class LiveKernel implements Kernel {
   }
 
   registerHook(hook: HookRegistration): () => void {
-    return this.stations.register(hook);
+    try {
+      return this.stations.register(hook);
+    } catch (error) {
+      if (error instanceof HookRefused) this.log("error", `netfilter: ${error.message}`);
+      throw error;
+    }
   }
 
   random64(): bigint {

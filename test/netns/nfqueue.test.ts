@@ -131,6 +131,19 @@ describe.skipIf(why)(`live packets${why ? ` (skipped: ${why})` : ""}`, () => {
     expect(rules()).toBe("");
   });
 
+  test.each(["", "3", "4", "5", "nil", "{}"])("the result '%s' drops", async (result) => {
+    // Nobody listens at queue 0, where the verdict QUEUE sends packets.
+    const live = await hook(`if text:find('bad') then return ${result} end return '1'`);
+    expect(await ask(SERVER_V4, "1 bad", "2 good")).toEqual(["2 good"]);
+    expect(await live.interrupt()).toMatchObject({ errors: 0 });
+  });
+
+  test.each(["6", "-1", "1 << 40 | 1"])("the result '%s' accepts", async (result) => {
+    const live = await hook(`if text:find('odd') then return ${result} end return nf.action.DROP`);
+    expect(await ask(SERVER_V4, "1 bad", "2 odd")).toEqual(["2 odd"]);
+    await live.interrupt();
+  });
+
   test("STOLEN drops", async () => {
     const live = await hook("return text:find('bad') and nf.action.STOLEN or nf.action.ACCEPT");
     expect(await ask(SERVER_V4, "1 bad", "2 good")).toEqual(["2 good"]);
@@ -361,7 +374,7 @@ describe.skipIf(why)(`live packets${why ? ` (skipped: ${why})` : ""}`, () => {
       "a family that cannot be queued",
       "require('netfilter').register{pf=7, hooknum=0, priority=0}",
       {},
-      /failed to register/,
+      /failed to register.*"netfilter: protocol family 7 cannot be queued/s,
     ],
     ["an endless top level", "while true do end", { loadBudget: 1000 }, /ScriptAbort/],
   ])("start fails: %s", async (_, source, options, message) => {
