@@ -201,9 +201,9 @@ export class Machine {
   // ---- values
 
   /** `attempt to <what> a <type> value (<name>)`; the name is that of operand `which` at the failing place. */
-  operandError(what: string, value: LuaValue, which = 0): never {
+  operandError(what: string, value: LuaValue, which = 0, otherName?: string): never {
     const [position] = currentPositions();
-    const name = position?.site.names[which];
+    const name = position?.site.names[which] ?? otherName;
     const at = position === undefined ? "" : `${position.chunk}:${position.site.line}: `;
     throw new LuaError(
       `${at}attempt to ${what} a ${describeType(value)} value${name === undefined ? "" : ` (${name})`}`,

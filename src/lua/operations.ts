@@ -11,7 +11,6 @@ import { LuaError, ScriptAbort } from "./error.ts";
 import * as int64 from "./int64.ts";
 import { describeType, raise } from "./lib/check.ts";
 import { type Machine, toInteger, toLuaError, toText } from "./machine.ts";
-import { currentPositions } from "./position.ts";
 import { LuaTable } from "./table.ts";
 import {
   firstResult,
@@ -88,11 +87,8 @@ export class Operations {
   }
 
   #indexError(object: LuaValue, key: LuaValue): never {
-    const [position] = currentPositions();
-    const name = position?.site.names[0];
     // Without a name of its own the value is known by the key that was wanted.
-    const detail = name !== undefined ? ` (${name})` : typeof key === "string" ? ` (field '${key}')` : "";
-    return raise(`attempt to index a ${describeType(object)} value${detail}`);
+    this.#machine.operandError("index", object, 0, typeof key === "string" ? `field '${key}'` : undefined);
   }
 
   readonly setindex = (object: LuaValue, key: LuaValue, value: LuaValue): LuaResult => {

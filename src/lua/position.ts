@@ -87,18 +87,26 @@ export function positionsOfStack(stack: string): Position[] {
   return positions;
 }
 
-/** The Lua frames below the caller, innermost first, at most about `limit` JavaScript frames deep. */
-export function currentPositions(limit = 30): Position[] {
+/** How far to look for Lua frames: the engine's price grows with the number of frames that it writes down. */
+const LOOKS = [8, 40, 400];
+
+/** The Lua frames below the caller, innermost first: `count` of them, if there are as many. */
+export function currentPositions(count = 1): Position[] {
   const saved = Error.stackTraceLimit;
-  Error.stackTraceLimit = limit;
-  const stack = new Error().stack ?? "";
+  let positions: Position[] = [];
+  for (const limit of LOOKS) {
+    Error.stackTraceLimit = limit;
+    const stack = new Error().stack ?? "";
+    positions = positionsOfStack(stack);
+    if (positions.length >= count || stack.split("\n").length <= limit) break;
+  }
   Error.stackTraceLimit = saved;
-  return positionsOfStack(stack);
+  return positions;
 }
 
 /** `chunk:line: ` of the Lua frame at `level` (1 is the innermost), empty when there is none. */
 export function where(level = 1): string {
-  const position = currentPositions(level <= 1 ? 30 : 30 * level)[level - 1];
+  const position = currentPositions(level)[level - 1];
   return position === undefined ? "" : `${position.chunk}:${position.site.line}: `;
 }
 
