@@ -390,8 +390,11 @@ export class ExpressionEmitter extends ArithmeticEmitter {
   /** All values of a list of expressions, as a JavaScript array that is not changed. */
   protected multiple(values: readonly Expression[]): string {
     const [only] = values;
-    if (values.length === 1 && only!.kind === "call")
-      return `list(${this.call(only as CallExpression, "raw")})`;
+    if (values.length === 1 && only!.kind === "call") {
+      const results = this.call(only as CallExpression, "raw");
+      this.emit(`if(${results}===undefined||${results}.constructor!==Array)${results}=list(${results});`);
+      return results;
+    }
     if (values.length === 1 && only!.kind === "vararg") return "va";
     return `[${this.items(values).join(",")}]`;
   }
