@@ -105,8 +105,8 @@ export class Lexer {
   constructor(source: string, chunkName: string) {
     this.#source = source;
     this.#chunkName = chunkName;
-    // A first line that starts with '#' belongs to the shell.
-    if (source.startsWith("#")) {
+    // A first line of a file that starts with '#' belongs to the shell.
+    if (source.startsWith("#") && /^[@=]/.test(chunkName)) {
       while (this.#at < source.length && source[this.#at] !== "\n") this.#at++;
     }
   }
@@ -148,6 +148,10 @@ export class Lexer {
         const value = this.#longBracket(level, "string");
         return make("<string>", value);
       }
+      if (source[start + 1] === "=") {
+        const end = start + 1 + /^=*/.exec(source.slice(start + 1))![0].length;
+        throw this.error("invalid long string delimiter", this.#line, `'${source.slice(start, end)}'`);
+      }
     }
     for (const symbol of SYMBOLS) {
       if (source.startsWith(symbol, start)) {
@@ -156,7 +160,8 @@ export class Lexer {
       }
     }
     this.#at++;
-    return make(`<other>`);
+    const isPrintable = c >= 32 && c < 127;
+    return isPrintable ? make("<other>") : { ...make("<other>"), text: `<\\${c}>` };
   }
 
   #newline(): void {
@@ -303,7 +308,7 @@ export class Lexer {
   /** `\u{XXX}`: up to 2^31, encoded as UTF-8 was before it was limited to Unicode. */
   #unicode(bad: (message: string, end: number) => LuaError): string {
     const source = this.#source;
-    if (source[this.#at + 1] !== "{") throw bad("missing '{' in \\u{xxxx}", this.#at + 2);
+    if (source[this.#at + 1] !== "{") throw bad("missing '{'", this.#at + 2);
     let at = this.#at + 2;
     if (!isHexDigit(source.charCodeAt(at))) throw bad("hexadecimal digit expected", at + 1);
     let code = 0;
@@ -311,7 +316,7 @@ export class Lexer {
       code = code * 16 + Number.parseInt(source[at]!, 16);
       if (code >= 2 ** 31) throw bad("UTF-8 value too large", at + 1);
     }
-    if (source[at] !== "}") throw bad("missing '}' in \\u{xxxx}", at + 1);
+    if (source[at] !== "}") throw bad("missing '}'", at + 1);
     this.#at = at + 1;
     return encodeUtf8(code);
   }

@@ -8,7 +8,7 @@ import { LuaError, ScriptAbort } from "./error.ts";
 import * as int64 from "./int64.ts";
 import { describeType, raise, typeName } from "./lib/check.ts";
 import { CoroutineClose, closeError, closeReason, Operations, truthOf } from "./operations.ts";
-import { currentPositions, where } from "./position.ts";
+import { asNative, currentPositions, where } from "./position.ts";
 import {
   type Cursor,
   type FieldObject,
@@ -267,8 +267,11 @@ export class Machine {
     let callee = value;
     while (typeof callee !== "function") {
       const handler = this.metamethod(callee, "__call");
-      if (handler === undefined || objects.length >= MAX_CALL_CHAIN) {
-        return () => this.operandError("call", value);
+      if (objects.length >= MAX_CALL_CHAIN && handler !== undefined)
+        return () => raise("'__call' chain too long");
+      if (handler === undefined) {
+        const last = callee;
+        return () => this.operandError("call", last);
       }
       objects.unshift(callee);
       callee = handler;
@@ -387,7 +390,7 @@ export class Machine {
       return new TableCursor(state);
     }
     if (iterator === this.iterators?.ipairsStep && control === 0) {
-      return new ItemCursor(state, this.plain.index as (object: LuaValue, key: LuaValue) => LuaValue);
+      return new ItemCursor(state, (object, key) => asNative(this.plain.index, object, key) as LuaValue);
     }
     return undefined;
   };
@@ -441,7 +444,7 @@ export class Machine {
   ): LuaResult {
     const run = (start: () => LuaResult): LuaResult => {
       try {
-        const result = this.settle(start());
+        const result = this.settle(asNative(start));
         if (!this.unwinding) return done(result);
       } catch (error) {
         return failed(error);

@@ -14,6 +14,7 @@ import type {
   UnaryOperator,
   Variable,
 } from "./ast.ts";
+import { LuaError } from "./error.ts";
 import { Lexer, type Token } from "./lexer.ts";
 import { Scope } from "./scope.ts";
 
@@ -40,10 +41,12 @@ const BINARY: Readonly<Record<BinaryOperator, readonly [number, number]>> = {
   "//": [11, 11],
   "%": [11, 11],
 };
+const COMPARISONS = new Set<string>(["<", ">", "<=", ">=", "~=", "=="]);
 const UNARY_POWER = 12;
 const UNARY = new Set<string>(["-", "~", "not", "#"]);
-/** As many nested constructs as PUC Lua takes. */
-const MAX_LEVELS = 200;
+/** As many nested statements and expressions as PUC Lua takes: it recurses 200 deep, with itself on the way. */
+const MAX_LEVELS = 197;
+const NO_OPERATIONS = new Set([";", "::"]);
 const BLOCK_ENDS = new Set(["<eof>", "end", "else", "elseif", "until"]);
 
 /** Throws `LuaError` with the message of the first syntax error. */
@@ -59,11 +62,15 @@ class Parser {
   #ahead: Token | undefined;
   #function!: FunctionBody;
   #levels = 0;
+  /** Line of the token before the current one. */
   #lastLine = 1;
 
   constructor(source: string, chunkName: string) {
     this.#lexer = new Lexer(source, chunkName);
-    this.#scope = new Scope((message, line) => this.#lexer.error(message, line));
+    this.#scope = new Scope(
+      (message, line) => this.#lexer.error(message, line),
+      (message) => this.#unexpected(message),
+    );
     this.#token = this.#lexer.next();
   }
 
@@ -80,8 +87,8 @@ class Parser {
     // The chunk takes `_ENV` even when it names no global: `load` sets it.
     this.#scope.resolve("_ENV", root);
     root.body = this.#block();
-    if (this.#token.type !== "<eof>") throw this.#unexpected("'<eof>' expected");
-    this.#scope.closeBlock();
+    if (this.#token.type !== "<eof>") throw this.#unexpected("<eof> expected");
+    this.#scope.closeBlock(this.#token.line);
     root.endLine = this.#token.line;
     return { main: root, env, functions: this.#functions };
   }
@@ -141,7 +148,8 @@ class Parser {
   }
 
   #enter(): void {
-    if (++this.#levels > MAX_LEVELS) throw this.#errorAt("chunk has too many syntax levels");
+    // The real one overflows the stack of C here, and says so without a place.
+    if (++this.#levels > MAX_LEVELS) throw new LuaError("C stack overflow");
   }
 
   // ---- functions and blocks
@@ -171,7 +179,6 @@ class Parser {
     isMethod: boolean,
     declared?: (body: FunctionBody) => void,
   ): FunctionBody {
-    this.#enter();
     const outer = this.#function;
     const body = this.#newFunction(name, span, outer);
     this.#function = body;
@@ -190,16 +197,16 @@ class Parser {
           }
           break;
         }
-        this.#parameter(body, this.#expectName());
+        if (this.#token.type !== "<name>") throw this.#unexpected("<name> or '...' expected");
+        this.#parameter(body, this.#advance().value);
       } while (this.#accept(","));
     }
     this.#expect(")");
     body.body = this.#block();
     body.endLine = this.#token.line;
     this.#expectClosing("end", "function", span.line);
-    this.#scope.closeBlock();
+    this.#scope.closeBlock(this.#token.line);
     this.#function = outer;
-    this.#levels--;
     return body;
   }
 
@@ -228,7 +235,7 @@ class Parser {
     this.#scope.openBlock(this.#function, isLoop);
     declare?.();
     const block = this.#block();
-    this.#scope.closeBlock();
+    this.#scope.closeBlock(this.#token.line);
     return block;
   }
 
@@ -269,7 +276,7 @@ class Parser {
         const body = this.#block();
         this.#expectClosing("until", "repeat", span.line);
         const condition = this.#expression();
-        this.#scope.closeBlock();
+        this.#scope.closeBlock(this.#token.line);
         out.push({ ...span, kind: "repeat", body, condition });
         return;
       }
@@ -285,15 +292,19 @@ class Parser {
         this.#advance();
         const name = this.#expectName();
         this.#expect("::");
-        while (this.#accept(";"));
-        this.#scope.label(name, span, this.#endsBlock());
+        // Labels that follow come first: then the last one is followed by the end of the block for sure.
+        while (NO_OPERATIONS.has(this.#token.type)) {
+          this.#enter();
+          this.#statement(out);
+          this.#levels--;
+        }
+        this.#scope.label(name, span.line, this.#token.line, this.#endsBlock());
         out.push({ ...span, kind: "label", name });
         return;
       }
       case "break":
+        if (!this.#scope.insideLoop()) throw this.#unexpected("break outside loop");
         this.#advance();
-        if (!this.#scope.insideLoop())
-          throw this.#errorAt(`break outside a loop at line ${span.line}`, span.line);
         out.push({ ...span, kind: "break" });
         return;
       case "goto": {
@@ -323,7 +334,6 @@ class Parser {
     let values: Expression[] = [];
     if (!BLOCK_ENDS.has(this.#token.type) && this.#token.type !== ";") values = this.#expressionList();
     this.#accept(";");
-    if (!BLOCK_ENDS.has(this.#token.type)) throw this.#unexpected("'<eof>' expected");
     return { ...span, kind: "return", values };
   }
 
@@ -349,24 +359,36 @@ class Parser {
       this.#expect(",");
       const limit = this.#expression();
       const step = this.#accept(",") ? this.#expression() : undefined;
-      this.#expect("do");
+      // Messages about the bounds name this line.
+      const { line } = this.#expect("do");
       const variable = this.#scope.declare(names[0]!, this.#function, undefined, true);
-      const body = this.#scopedBlock(true, () => this.#scope.activate(variable));
+      const body = this.#scopedBlock(true, () => {
+        this.#hiddenLocals(2);
+        this.#scope.activate(variable);
+      });
       this.#expectClosing("end", "for", span.line);
-      return { ...span, kind: "for", variable, start, limit, step, body };
+      return { ...span, line, kind: "for", variable, start, limit, step, body };
     }
+    if (this.#token.type !== "," && this.#token.type !== "in") throw this.#unexpected("'=' or 'in' expected");
     while (this.#accept(",")) names.push(this.#expectName());
-    if (this.#token.type !== "in") throw this.#unexpected("'=' or 'in' expected");
-    this.#advance();
+    this.#expect("in");
+    // Messages about the iterator name this line.
+    const { line } = this.#token;
     const values = this.#expressionList();
     this.#expect("do");
     // Only the first one controls the loop.
     const variables = names.map((name, i) => this.#scope.declare(name, this.#function, undefined, i === 0));
     const body = this.#scopedBlock(true, () => {
+      this.#hiddenLocals(3);
       for (const variable of variables) this.#scope.activate(variable);
     });
     this.#expectClosing("end", "for", span.line);
-    return { ...span, kind: "forin", variables, values, body };
+    return { ...span, line, kind: "forin", variables, values, body };
+  }
+
+  /** What a loop keeps for itself takes room for locals too. */
+  #hiddenLocals(count: number): void {
+    for (let i = 0; i < count; i++) this.#scope.activate(this.#scope.declare("(for state)", this.#function));
   }
 
   #functionStatement(span: Span): Statement {
@@ -472,27 +494,32 @@ class Parser {
       return;
     }
     const targets = [this.#asTarget(first)];
-    while (this.#accept(",")) targets.push(this.#asTarget(this.#suffixed()));
+    while (this.#accept(",")) {
+      this.#enter();
+      targets.push(this.#asTarget(this.#suffixed()));
+    }
+    this.#levels -= targets.length - 1;
     this.#expect("=");
     const values = this.#expressionList();
-    for (const target of targets) this.#checkAssignable(target);
     out.push({ ...span, kind: "assign", targets, values });
   }
 
   #asTarget(expression: Expression): Target {
-    if (expression.kind === "local" || expression.kind === "global" || expression.kind === "index")
+    if (expression.kind === "local" || expression.kind === "global" || expression.kind === "index") {
+      this.#checkAssignable(expression);
       return expression;
+    }
     throw this.#unexpected("syntax error");
   }
 
   #checkAssignable(target: Target): void {
     if (target.kind === "local") {
       if (target.variable.readOnly) {
-        throw this.#errorAt(`attempt to assign to const variable '${target.variable.name}'`, this.#lastLine);
+        throw this.#errorAt(`attempt to assign to const variable '${target.variable.name}'`);
       }
       target.variable.assigned = true;
     } else if (target.kind === "global" && this.#readOnlyGlobals.has(target)) {
-      throw this.#errorAt(`attempt to assign to const variable '${target.name}'`, this.#lastLine);
+      throw this.#errorAt(`attempt to assign to const variable '${target.name}'`);
     }
   }
 
@@ -503,9 +530,9 @@ class Parser {
   #variable(name: string, span: Span): Target {
     const resolved = this.#scope.resolve(name, this.#function);
     if (resolved.kind === "local") return { ...span, kind: "local", variable: resolved.variable };
-    if (resolved.kind === "undeclared") throw this.#errorAt(`variable '${name}' not declared`, span.line);
+    if (resolved.kind === "undeclared") throw this.#errorAt(`variable '${name}' not declared`);
     const env = this.#scope.resolve("_ENV", this.#function);
-    if (env.kind !== "local") throw this.#errorAt(`variable '_ENV' not declared`, span.line);
+    if (env.kind !== "local") throw this.#errorAt(`_ENV is global when accessing variable '${name}'`);
     const global: Target = {
       ...span,
       kind: "global",
@@ -539,7 +566,9 @@ class Parser {
       const span = this.#span();
       const op = this.#advance().type as BinaryOperator;
       const right = this.#expression(powers[1]);
-      left = { ...span, kind: "binary", op, left, right };
+      // A comparison belongs to the line where it is complete, every other operator to its own.
+      const line = COMPARISONS.has(op) ? this.#lastLine : span.line;
+      left = { ...span, line, kind: "binary", op, left, right };
     }
     this.#levels--;
     return left;

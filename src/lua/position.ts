@@ -62,21 +62,32 @@ export function leaveFrames(): void {
   suspended.pop();
 }
 
-/** As the engine writes the function that runs a coroutine. */
-const COROUTINE_FRAME = /^\s+at (?:async )?runCoroutine /;
+const NATIVE = "moonhook-native";
+const COROUTINE = "moonhook-coroutine";
+/** A function that calls another, and that the engine's stack shows under `name`. */
+const marked = (name: string): (<A extends unknown[], R>(f: (...args: A) => R, ...args: A) => R) =>
+  new Function("f", "a", "b", "c", "d", `return f(a,b,c,d)\n//# sourceURL=${name}`) as ReturnType<
+    typeof marked
+  >;
 
-/** The Lua frames of a JavaScript stack trace of now, innermost first. */
-export function positionsOfStack(stack: string): Position[] {
-  const positions: Position[] = [];
-  let running = suspended.length;
+/** Calls `f` for a native function: its callers see that no line of the script called. Takes up to four arguments. */
+export const asNative = marked(NATIVE);
+
+/** Calls what runs a coroutine: its stack begins here. Takes up to four arguments. */
+export const asCoroutine = marked(COROUTINE);
+
+/** The Lua functions of a JavaScript stack trace of now, innermost first; undefined for a native one that calls. */
+export function positionsOfStack(stack: string): (Position | undefined)[] {
+  const positions: (Position | undefined)[] = [];
   for (const line of stack.split("\n")) {
-    if (running > 0 && COROUTINE_FRAME.test(line)) {
-      const frames = suspended[--running]!;
+    if (line.includes(NATIVE)) positions.push(undefined);
+    else if (line.includes(COROUTINE)) {
+      const frames = suspended.at(-1) ?? [];
       for (let i = frames.length - 1; i >= 0; i--) {
         const [, site, places] = frames[i]!;
-        if (places) positions.push({ chunk: places.chunk, site: { line: places.lines[site]!, names: [] } });
+        positions.push(places && { chunk: places.chunk, site: { line: places.lines[site]!, names: [] } });
       }
-      continue;
+      break;
     }
     const match = FRAME.exec(line);
     if (!match) continue;
@@ -90,25 +101,28 @@ export function positionsOfStack(stack: string): Position[] {
 /** How far to look for Lua frames: the engine's price grows with the number of frames that it writes down. */
 const LOOKS = [8, 40, 400];
 
-/** The Lua frames below the caller, innermost first: `count` of them, if there are as many. */
-export function currentPositions(count = 1): Position[] {
+/** The Lua functions below the caller, innermost first: `count` of them, if there are as many. */
+export function currentPositions(count = 1): (Position | undefined)[] {
   const saved = Error.stackTraceLimit;
-  let positions: Position[] = [];
+  let positions: (Position | undefined)[] = [];
   for (const limit of LOOKS) {
     Error.stackTraceLimit = limit;
     const stack = new Error().stack ?? "";
     positions = positionsOfStack(stack);
-    if (positions.length >= count || stack.split("\n").length <= limit) break;
+    if (positions.length >= count || stack.split("\n").length <= limit || stack.includes(COROUTINE)) break;
   }
   Error.stackTraceLimit = saved;
   return positions;
 }
 
-/** `chunk:line: ` of the Lua frame at `level` (1 is the innermost), empty when there is none. */
+/** `chunk:line: ` of the function at `level` (1 is the innermost), empty when that is no line of the script. */
 export function where(level = 1): string {
-  const position = currentPositions(level)[level - 1];
-  return position === undefined ? "" : `${position.chunk}:${position.site.line}: `;
+  return textOf(currentPositions(level)[level - 1]);
 }
+
+/** `chunk:line: `, as messages begin. */
+export const textOf = (position: Position | undefined): string =>
+  position === undefined ? "" : `${position.chunk}:${position.site.line}: `;
 
 const MAX_CHUNK_CHARACTERS = 59;
 

@@ -37,15 +37,23 @@ export type Resolved =
   | { readonly kind: "undeclared" };
 
 type ErrorMaker = (message: string, line: number) => LuaError;
+/** Makes an error at the current token, which it names. */
+type LimitErrorMaker = (message: string) => Error;
+
+/** As many as PUC Lua has registers for. */
+const MAX_LOCALS = 200;
+const MAX_UPVALUES = 255;
 
 export class Scope {
   readonly #declarations: Declaration[] = [];
   readonly #error: ErrorMaker;
+  readonly #limitError: LimitErrorMaker;
   #block: BlockScope | undefined;
   #nextVariable = 0;
 
-  constructor(error: ErrorMaker) {
+  constructor(error: ErrorMaker, limitError: LimitErrorMaker) {
     this.#error = error;
+    this.#limitError = limitError;
   }
 
   openBlock(owner: FunctionBody, isLoop = false): void {
@@ -59,19 +67,30 @@ export class Scope {
     };
   }
 
-  /** Ends the innermost block; gotos without a label here go on to the enclosing block. */
-  closeBlock(): void {
+  /** Ends the innermost block at `line`; gotos find their label here or go on to the enclosing block. */
+  closeBlock(line: number): void {
     const block = this.#block!;
     const outer = block.parent?.owner === block.owner ? block.parent : undefined;
     for (const goto of block.gotos) {
+      const label = block.labels.get(goto.label);
+      if (label !== undefined) {
+        if (goto.visible < label.visible) this.#jumpsIntoScope(goto, line);
+        continue;
+      }
       if (outer === undefined) {
-        throw this.#error(`no visible label '${goto.label}' for goto`, goto.line);
+        throw this.#error(`no visible label '${goto.label}' for <goto> at line ${goto.line}`, line);
       }
       goto.visible = Math.min(goto.visible, block.start);
       outer.gotos.push(goto);
     }
     this.#declarations.length = block.start;
     this.#block = block.parent;
+  }
+
+  #jumpsIntoScope(goto: PendingGoto, line: number): never {
+    const entered = this.#declarations[goto.visible]!;
+    const name = "id" in entered ? entered.name : (entered.global ?? "*");
+    throw this.#error(`<goto ${goto.label}> at line ${goto.line} jumps into the scope of '${name}'`, line);
   }
 
   declare(
@@ -98,6 +117,16 @@ export class Scope {
   /** From here on the variable is visible. */
   activate(variable: Variable): void {
     this.#declarations.push(variable);
+    let locals = 0;
+    for (const declaration of this.#declarations) {
+      if ("id" in declaration && declaration.owner === variable.owner) locals++;
+    }
+    if (locals > MAX_LOCALS) this.#tooMany("local variables", MAX_LOCALS, variable.owner);
+  }
+
+  #tooMany(what: string, limit: number, owner: FunctionBody): never {
+    const place = owner.line === 0 ? "main function" : `function at line ${owner.line}`;
+    throw this.#limitError(`too many ${what} (limit is ${limit}) in ${place}`);
   }
 
   declareGlobal(name: string | undefined, readOnly: boolean): void {
@@ -127,7 +156,9 @@ export class Scope {
     if (variable.owner === user) return;
     variable.captured = true;
     for (let f: FunctionBody | undefined = user; f !== undefined && f !== variable.owner; f = f.parent) {
-      if (!f.upvalues.includes(variable)) f.upvalues.push(variable);
+      if (f.upvalues.includes(variable)) continue;
+      f.upvalues.push(variable);
+      if (f.upvalues.length > MAX_UPVALUES) this.#tooMany("upvalues", MAX_UPVALUES, f);
     }
   }
 
@@ -147,26 +178,17 @@ export class Scope {
     this.#block!.gotos.push({ ...span, label, visible: this.#declarations.length });
   }
 
-  /** `isLast`: only labels and semicolons follow in the block, so its locals are out of scope already. */
-  label(name: string, span: Span, isLast: boolean): void {
+  /**
+   * A label at `line`, found out at `currentLine`. `isLast`: only labels and semicolons follow in the block, so its
+   * locals are out of scope already.
+   */
+  label(name: string, line: number, currentLine: number, isLast: boolean): void {
     const block = this.#block!;
     for (let b: BlockScope | undefined = block; b !== undefined && b.owner === block.owner; b = b.parent) {
       const known = b.labels.get(name);
-      if (known) throw this.#error(`label '${name}' already defined on line ${known.line}`, span.line);
+      if (known) throw this.#error(`label '${name}' already defined on line ${known.line}`, currentLine);
     }
     const visible = isLast ? block.start : this.#declarations.length;
-    block.labels.set(name, { line: span.line, visible });
-    block.gotos = block.gotos.filter((goto) => {
-      if (goto.label !== name) return true;
-      if (goto.visible < visible) {
-        const entered = this.#declarations[goto.visible]!;
-        const local = "id" in entered ? entered.name : (entered.global ?? "*");
-        throw this.#error(
-          `<goto ${name}> at line ${goto.line} jumps into the scope of '${local}'`,
-          goto.line,
-        );
-      }
-      return false;
-    });
+    block.labels.set(name, { line, visible });
   }
 }

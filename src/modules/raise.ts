@@ -4,7 +4,7 @@
  */
 
 import { parseInteger, toDecimal } from "../lua/int64.ts";
-import { argumentError, describeType, raise } from "../lua/lib/check.ts";
+import { describeType, raise } from "../lua/lib/check.ts";
 import type { LuaState } from "../lua/state.ts";
 import type { LuaTable } from "../lua/table.ts";
 import { LuaInt64, type LuaInteger, type LuaValue } from "../lua/value.ts";
@@ -35,7 +35,8 @@ export const failure = (text: string, cause?: unknown): Failure => new Failure(t
 export function raiseAsLua(error: unknown, name: string): unknown {
   if (error instanceof ArgumentProblem) {
     if (error.position === 0) raise(`calling '${name}' on bad self (${error.message})`);
-    argumentError(error.position, name, error.message);
+    // Positions do not count the object, however the method was called.
+    raise(`bad argument #${error.position} to '${name}' (${error.message})`);
   }
   if (error instanceof Failure) raise(error.message);
   return error;

@@ -35,7 +35,7 @@ describe("what a hook reads", () => {
     ["skb:data():getstring(28)", { payload: [0x61, 0x62] }, "ab"],
     ["select('#', skb:checksum())", {}, "0"],
     ["select('#', skb:resize(32))", {}, "0"],
-    ["pcall(skb.data, skb, 'mac')", OUTGOING, "false\ttest.lua:3: MAC header not set"],
+    ["pcall(skb.data, skb, 'mac')", OUTGOING, "false\tMAC header not set"],
   ])("%s of %o", (expression, fields, text) => {
     expect(inHook(`print(${expression}) return 1`, fields).log).toEqual([`info: ${text}`]);
   });

@@ -1,49 +1,24 @@
-/**
- * Golden Lua programs: each file holds cases `-- case: title`, the program, and after `-- output` what it prints (an
- * uncaught error is the last line, after "error: ").
- */
+/** Every section of the language, from golden files; `UPDATE_GOLDEN=1` rewrites what they expect. */
+
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { LuaError, LuaState, ScriptAbort } from "../../src/lua/index.ts";
-import { latin1FromText, textFromLatin1 } from "../../src/util/latin1.ts";
+import { formatGolden, parseGolden, runGolden } from "./golden-file.ts";
 
-const FOLDER = "test/golden/lua";
-const update = process.env["UPDATE_GOLDEN"] === "1";
+const folder = new URL("lua/", import.meta.url);
+const isUpdate = process.env["UPDATE_GOLDEN"] !== undefined;
 
-function runLua(source: string): string {
-  const lines: string[] = [];
-  const state = new LuaState({ print: (line) => void lines.push(line) });
-  try {
-    state.run(state.load(latin1FromText(source), "=case"));
-  } catch (error) {
-    if (!(error instanceof LuaError || error instanceof ScriptAbort)) throw error;
-    lines.push(`error: ${error.message}`);
-  }
-  return textFromLatin1(lines.map((line) => `${line}\n`).join(""));
-}
-
-for (const name of readdirSync(FOLDER)
-  .filter((file) => file.endsWith(".txt"))
-  .sort()) {
-  const path = `${FOLDER}/${name}`;
-  const cases = readFileSync(path, "utf8")
-    .split(/^-- case: /m)
-    .slice(1)
-    .map((text) => {
-      const [title, ...rest] = text.split("\n");
-      const [program, output] = rest.join("\n").split(/^-- output\n/m);
-      return { title: title!, program: program!, output: output ?? "" };
-    });
-  if (update) {
-    const text = cases.map(
-      ({ title, program }) => `-- case: ${title}\n${program}-- output\n${runLua(program)}`,
-    );
-    writeFileSync(path, text.join("\n"));
-    continue;
-  }
-  describe(name, () => {
-    test.each(cases)("$title", ({ program, output }) => {
-      expect(runLua(program)).toBe(output.replace(/\n+$/, "\n").replace(/^\n$/, ""));
+for (const file of readdirSync(folder).filter((name) => name.endsWith(".lua"))) {
+  const url = new URL(file, folder);
+  const cases = parseGolden(readFileSync(url, "latin1"));
+  describe(file, () => {
+    if (isUpdate) {
+      test("is rewritten", () => {
+        writeFileSync(url, formatGolden(cases.map((c) => ({ ...c, ...runGolden(c.source) }))), "latin1");
+      });
+      return;
+    }
+    test.each(cases)("$name", ({ source, output, error }) => {
+      expect(runGolden(source)).toEqual({ output, error });
     });
   });
 }

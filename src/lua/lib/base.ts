@@ -16,12 +16,14 @@ import {
   type LuaValue,
   resultList,
 } from "../value.ts";
+import { callFromNative, guardFromNative } from "./callers.ts";
 import {
   argumentError,
   checkFunction,
   checkInteger,
   checkString,
   checkTable,
+  describeType,
   raise,
   typeName,
 } from "./check.ts";
@@ -31,6 +33,9 @@ function caught(error: unknown): LuaError {
   if (error instanceof ScriptAbort || error instanceof CoroutineClose) throw error;
   return error instanceof LuaError ? error : withPosition(error);
 }
+
+/** The real one gives up when its C stack is used up. */
+const MAX_HANDLER_ERRORS = 200;
 
 export function openBase(state: LuaState): void {
   const { globals, machine, options } = state;
@@ -53,6 +58,10 @@ export function openBase(state: LuaState): void {
 
   const ipairsStep: LuaFunction = (table, index) => {
     const i = int64.add(toInteger(index) ?? 0, 1);
+    if (!(table instanceof LuaTable) && machine.metatableOf(table)?.get("__index") === undefined) {
+      // Raised by a native function, so without a place and a name.
+      throw new LuaError(`attempt to index a ${describeType(table)} value`);
+    }
     const value = machine.plain.index(table, i) as LuaValue;
     return value === undefined ? undefined : [i, value];
   };
@@ -61,7 +70,7 @@ export function openBase(state: LuaState): void {
     needValue(args, "pcall");
     const { currentCoroutine } = state;
     try {
-      return [true, ...resultList(machine.call(args[0], args.slice(1)))];
+      return [true, ...resultList(callFromNative(state, args[0], args.slice(1)))];
     } catch (error) {
       state.currentCoroutine = currentCoroutine;
       return [false, errorValue(caught(error))];
@@ -72,17 +81,18 @@ export function openBase(state: LuaState): void {
     const handler = checkFunction(args[1], 2, "xpcall");
     const { currentCoroutine } = state;
     try {
-      return [true, ...resultList(machine.call(args[0], args.slice(2)))];
+      return [true, ...resultList(callFromNative(state, args[0], args.slice(2)))];
     } catch (error) {
       state.currentCoroutine = currentCoroutine;
-      return [false, ...resultList(handler(errorValue(caught(error))))];
+      return [false, handled(state, handler, caught(error))];
     }
   };
 
   setResumable(pcall, (...args) => {
     needValue(args, "pcall");
     const { currentCoroutine } = state;
-    return machine.guard(
+    return guardFromNative(
+      state,
       args[0],
       args.slice(1),
       (result) => [true, ...resultList(result)],
@@ -95,13 +105,14 @@ export function openBase(state: LuaState): void {
   setResumable(xpcall, (...args) => {
     const handler = checkFunction(args[1], 2, "xpcall");
     const { currentCoroutine } = state;
-    return machine.guard(
+    return guardFromNative(
+      state,
       args[0],
       args.slice(2),
       (result) => [true, ...resultList(result)],
       (error) => {
         state.currentCoroutine = currentCoroutine;
-        return [false, ...resultList(handler(errorValue(caught(error))))];
+        return [false, handled(state, handler, caught(error))];
       },
     );
   });
@@ -145,11 +156,12 @@ export function openBase(state: LuaState): void {
     assert: (...args) => {
       needValue(args, "assert");
       if (isTrue(args[0])) return args;
-      if (args.length > 1) throw new LuaError(args[1]);
-      return raise("assertion failed!");
+      // As `error` does it: text gets the position of the caller.
+      const message = args.length > 1 ? args[1] : "assertion failed!";
+      throw new LuaError(typeof message === "string" ? where() + message : message);
     },
     collectgarbage: (option, argument, value) => collectGarbage(state, option, argument, value),
-    dofile: (path) => loadFile(path)(),
+    dofile: (path) => callFromNative(state, loadFile(path), []),
     error: (value, level) => {
       const depth = level === undefined ? 1 : int64.toNumber(checkInteger(level, 2, "error"));
       if (typeof value === "string" && depth > 0) throw new LuaError(where(depth) + value);
@@ -162,7 +174,7 @@ export function openBase(state: LuaState): void {
       return metatable.get("__metatable") ?? metatable;
     },
     ipairs: (...args) => {
-      if (args.length === 0) argumentError(1, "ipairs", "table expected, got no value");
+      needValue(args, "ipairs");
       return [ipairsStep, args[0], 0];
     },
     load: (...args) => {
@@ -171,12 +183,16 @@ export function openBase(state: LuaState): void {
       if (typeof chunk === "string") source = chunk;
       else {
         const reader = checkFunction(chunk, 1, "load");
-        for (;;) {
-          const piece = firstResult(reader());
-          if (piece === undefined || piece === "") break;
-          if (typeof piece !== "string") return [undefined, "reader function must return a string"];
-          machine.charge(piece.length);
-          source += piece;
+        try {
+          for (;;) {
+            const piece = firstResult(callFromNative(state, reader, []));
+            if (piece === undefined || piece === "") break;
+            if (typeof piece !== "string") return raise("reader function must return a string");
+            machine.charge(piece.length);
+            source += piece;
+          }
+        } catch (error) {
+          return [undefined, errorValue(caught(error))];
         }
       }
       const chunkName =
@@ -191,10 +207,11 @@ export function openBase(state: LuaState): void {
     },
     next,
     pairs: (...args) => {
-      if (args.length === 0) argumentError(1, "pairs", "table expected, got no value");
+      needValue(args, "pairs");
       const handler = machine.metatableOf(args[0])?.get("__pairs");
-      if (handler !== undefined) return resultList(machine.call(handler, [args[0]])).slice(0, 3);
-      return [next, args[0], undefined];
+      if (handler !== undefined) return resultList(callFromNative(state, handler, [args[0]])).slice(0, 4);
+      // The fourth value, to be closed, is nil.
+      return [next, args[0], undefined, undefined];
     },
     pcall,
     print: (...args) => {
@@ -212,7 +229,7 @@ export function openBase(state: LuaState): void {
     rawlen: (value) => {
       if (value instanceof LuaTable) return value.length();
       if (typeof value === "string") return value.length;
-      return argumentError(1, "rawlen", "table or string expected");
+      return argumentError(1, "rawlen", `table or string expected, got ${describeType(value)}`);
     },
     rawset: (table, key, value) => {
       const t = checkTable(table, 1, "rawset");
@@ -234,7 +251,8 @@ export function openBase(state: LuaState): void {
       const table = checkTable(args[0], 1, "setmetatable");
       const metatable = args[1];
       if (args.length < 2 || !(metatable === undefined || metatable instanceof LuaTable)) {
-        argumentError(2, "setmetatable", "nil or table expected");
+        const got = args.length < 2 ? "no value" : describeType(metatable);
+        argumentError(2, "setmetatable", `nil or table expected, got ${got}`);
       }
       if (table.metatable?.get("__metatable") !== undefined) raise("cannot change a protected metatable");
       table.metatable = metatable;
@@ -277,6 +295,18 @@ export function openBase(state: LuaState): void {
   state.loaded.set("_G", globals);
   machine.iterators = { next, ipairsStep };
   setResumable(functions["dofile"]!, (path) => machine.co(loadFile(path))());
+}
+
+/** What a message handler makes of an error; errors of its own are for it as well. */
+function handled(state: LuaState, handler: LuaFunction, error: LuaError): LuaValue {
+  for (let rounds = 0; rounds < MAX_HANDLER_ERRORS; rounds++) {
+    try {
+      return firstResult(callFromNative(state, handler, [errorValue(error)]));
+    } catch (again) {
+      error = caught(again);
+    }
+  }
+  return "error in error handling";
 }
 
 /** An error raised with nil arrives as text. */

@@ -5,52 +5,30 @@ import { LuaError } from "../error.ts";
 import { parseInteger, toDecimal } from "../int64.ts";
 import { where } from "../position.ts";
 import { LuaTable } from "../table.ts";
-import {
-  type LuaFunction,
-  LuaInt64,
-  type LuaInteger,
-  LuaLightUserdata,
-  LuaUserdata,
-  type LuaValue,
-} from "../value.ts";
+import { type LuaFunction, LuaInt64, type LuaInteger, type LuaValue } from "../value.ts";
+import { callee } from "./callers.ts";
+import { describeType } from "./type-names.ts";
+
+export { describeType, typeName } from "./type-names.ts";
 
 /** Raises `message` with the position of the Lua code that called. */
 export function raise(message: string): never {
   throw new LuaError(where() + message);
 }
 
-/** Raises `bad argument #n to 'functionName' (text)`. */
-export function argumentError(n: number, functionName: string, text: string): never {
-  return raise(`bad argument #${n} to '${functionName}' (${text})`);
-}
-
-/** The type of a value, as `type` returns it. */
-export function typeName(value: LuaValue): string {
-  switch (typeof value) {
-    case "undefined":
-      return "nil";
-    case "boolean":
-      return "boolean";
-    case "number":
-      return "number";
-    case "string":
-      return "string";
-    case "function":
-      return "function";
-  }
-  if (value instanceof LuaTable) return "table";
-  if (value instanceof LuaInt64) return "number";
-  if (value instanceof LuaCoroutine) return "thread";
-  return "userdata";
-}
-
-/** The type of a value for messages: a metatable's `__name`, or what `type` says. */
-export function describeType(value: LuaValue): string {
-  if (value instanceof LuaTable || value instanceof LuaUserdata) {
-    const name = value.metatable?.get("__name");
-    if (typeof name === "string") return name;
-  }
-  return value instanceof LuaLightUserdata ? "light userdata" : typeName(value);
+/** Raises `bad argument #n to 'functionName' (text)`; the object of a method is no argument. */
+export function argumentError(
+  n: number,
+  functionName: string,
+  text: string | ((isIterator: boolean) => string),
+): never {
+  const { name, isMethod, isIterator, position } = callee(functionName);
+  const detail = typeof text === "string" ? text : text(isIterator);
+  const what =
+    isMethod && n === 1
+      ? `calling '${name}' on bad self`
+      : `bad argument #${isMethod ? n - 1 : n} to '${name}'`;
+  throw new LuaError(`${position}${what} (${detail})`);
 }
 
 function typeError(
@@ -60,11 +38,11 @@ function typeError(
   expected: string,
   missing: boolean,
 ): never {
-  return argumentError(
-    n,
-    functionName,
-    `${expected} expected, got ${missing ? "no value" : describeType(value)}`,
-  );
+  return argumentError(n, functionName, (isIterator) => {
+    // A generic `for` always gives both arguments.
+    const got = missing && !isIterator ? "no value" : describeType(value);
+    return `${expected} expected, got ${got}`;
+  });
 }
 
 /** An integer, or a string that holds one. `missing` tells an absent argument from nil. */
@@ -112,5 +90,5 @@ export function checkFunction(
 export function checkCoroutine(value: LuaValue, n: number, functionName: string): LuaCoroutine {
   return value instanceof LuaCoroutine
     ? value
-    : typeError(value, n, functionName, "coroutine", value === undefined);
+    : typeError(value, n, functionName, "thread", value === undefined);
 }

@@ -3,7 +3,7 @@
 import { LuaCoroutine, runCoroutine, setResumable } from "../coroutine.ts";
 import { LuaError, ScriptAbort } from "../error.ts";
 import { CoroutineClose } from "../operations.ts";
-import { where } from "../position.ts";
+import { asCoroutine, where } from "../position.ts";
 import { type LuaState, withPosition } from "../state.ts";
 import type { LuaFunction, LuaValue } from "../value.ts";
 import { checkCoroutine, checkFunction, raise } from "./check.ts";
@@ -26,7 +26,7 @@ export function openCoroutine(state: LuaState): void {
     state.currentCoroutine = coroutine;
     machine.nesting++;
     try {
-      return runCoroutine(machine, coroutine, args, undefined);
+      return asCoroutine(runCoroutine, machine, coroutine, args, undefined);
     } finally {
       machine.nesting--;
       state.currentCoroutine = resumer;
@@ -34,12 +34,13 @@ export function openCoroutine(state: LuaState): void {
     }
   };
 
-  const yieldPlain: LuaFunction = () =>
-    raise(
+  const yieldPlain: LuaFunction = () => {
+    throw new LuaError(
       state.currentCoroutine === undefined
         ? "attempt to yield from outside a coroutine"
         : "attempt to yield across a C-call boundary",
     );
+  };
   setResumable(yieldPlain, (...args) => {
     machine.yielded = args;
     machine.unwinding = true;
@@ -55,7 +56,7 @@ export function openCoroutine(state: LuaState): void {
     const resumer = state.currentCoroutine;
     state.currentCoroutine = coroutine;
     try {
-      runCoroutine(machine, coroutine, [], new CoroutineClose());
+      asCoroutine(runCoroutine, machine, coroutine, [], new CoroutineClose());
       return new LuaError("attempt to yield across a C-call boundary");
     } catch (error) {
       if (error instanceof CoroutineClose) return undefined;
@@ -91,12 +92,8 @@ export function openCoroutine(state: LuaState): void {
         try {
           return resume(coroutine, args);
         } catch (error) {
-          // Text of a refused resume gets the position of whoever called.
-          if (
-            error instanceof LuaError &&
-            typeof error.value === "string" &&
-            error.value.startsWith("cannot resume")
-          ) {
+          // As the error goes on to another stack, text gets the position of whoever called.
+          if (error instanceof LuaError && typeof error.value === "string") {
             throw new LuaError(where() + error.value);
           }
           throw error;

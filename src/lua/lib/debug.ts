@@ -24,7 +24,7 @@ export function openDebug(state: LuaState): void {
       const skip = level === undefined ? 1 : int64.toNumber(checkInteger(level, 2, "traceback"));
       const lines = currentPositions(TRACE_FRAMES)
         .slice(Math.max(0, skip - 1))
-        .map(({ chunk, site }) => `\n\t${chunk}:${site.line}: in function`);
+        .map((at) => (at === undefined ? "\n\t[C]: in ?" : `\n\t${at.chunk}:${at.site.line}: in function`));
       return `${message === undefined ? "" : `${state.tostring(message)}\n`}stack traceback:${lines.join("")}`;
     },
     getinfo: (...args) => {
@@ -89,8 +89,7 @@ function getInfo(state: LuaState, what: LuaValue): LuaValue {
     );
     return info;
   }
-  if (!int64.isInteger(what)) return argumentError(1, "getinfo", "function or level expected");
-  const level = int64.toNumber(what);
+  const level = int64.toNumber(checkInteger(what, 1, "getinfo"));
   if (level < 0) return argumentError(1, "getinfo", "level out of range");
   if (level === 0) {
     set({ what: "C", source: "=[C]", short_src: "[C]", currentline: -1, name: "getinfo", namewhat: "field" });

@@ -13,7 +13,8 @@ function abs(value: LuaValue): LuaResult {
 
 /** The argument that no other one beats; the first of equals. */
 function best(name: string, args: LuaValue[], beats: (a: LuaInteger, b: LuaInteger) => boolean): LuaInteger {
-  let winner = checkInteger(args[0], 1, name, args.length < 1);
+  if (args.length === 0) argumentError(1, name, "value expected");
+  let winner = checkInteger(args[0], 1, name);
   for (let i = 1; i < args.length; i++) {
     const candidate = checkInteger(args[i], i + 1, name);
     if (beats(candidate, winner)) winner = candidate;

@@ -4,6 +4,7 @@ import { LuaError } from "../error.ts";
 import type { LuaState } from "../state.ts";
 import { LuaTable } from "../table.ts";
 import { type LuaFunction, type LuaResult, type LuaValue, resultList } from "../value.ts";
+import { callFromNative } from "./callers.ts";
 import { checkString, raise } from "./check.ts";
 import { register } from "./register.ts";
 
@@ -56,10 +57,10 @@ export function openPackage(state: LuaState): void {
       if (searcher === undefined) {
         return raise(`module '${name}' not found:${tried.map((text) => `\n\t${text}`).join("")}`);
       }
-      const [loader, extra] = resultList(state.machine.call(searcher, [name]));
+      const [loader, extra] = resultList(callFromNative(state, searcher, [name]));
       if (typeof loader === "string") tried.push(loader);
       if (typeof loader !== "function") continue;
-      const [result] = resultList(state.machine.call(loader, [name, extra]));
+      const [result] = resultList(callFromNative(state, loader, [name, extra]));
       if (result !== undefined) loaded.set(name, result);
       else if (loaded.get(name) === undefined) loaded.set(name, true);
       const module: LuaValue = loaded.get(name);

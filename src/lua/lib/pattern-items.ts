@@ -74,6 +74,8 @@ const CLASSES: Readonly<Record<string, (c: number) => boolean>> = {
   u: isUpper,
   w: isAlnum,
   x: (c) => isDigit(c) || (c >= 97 && c <= 102) || (c >= 65 && c <= 70),
+  // Deprecated, but still understood.
+  z: (c) => c === 0,
 };
 
 const classTables = new Map<string, Uint8Array>();

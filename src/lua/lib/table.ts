@@ -4,6 +4,7 @@
  */
 
 import * as int64 from "../int64.ts";
+import { asNative } from "../position.ts";
 import type { LuaState } from "../state.ts";
 import { LuaTable } from "../table.ts";
 import { firstResult, type LuaFunction, type LuaInteger, type LuaResult, type LuaValue } from "../value.ts";
@@ -188,7 +189,8 @@ export function openTable(state: LuaState): void {
       order === undefined
         ? (a: LuaValue, b: LuaValue): boolean => {
             state.spend(1);
-            return state.lessThan(a, b);
+            if (typeof a === "number" && typeof b === "number") return a < b;
+            return asNative(state.machine.plain.lt, a, b) as boolean;
           }
         : (a: LuaValue, b: LuaValue): boolean => {
             const answer = firstResult(state.call(order, a, b));

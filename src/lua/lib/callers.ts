@@ -1,0 +1,75 @@
+/**
+ * Calls that native functions make (`pcall`, `load`, `require` …), and what errors of native functions say of their
+ * callers. Compiled functions are on the engine's stack with their positions, calls by native ones under a mark
+ * (position.ts).
+ */
+
+import { asNative, currentPositions, textOf } from "../position.ts";
+import type { LuaState } from "../state.ts";
+import { LuaTable } from "../table.ts";
+import type { LuaResult, LuaValue } from "../value.ts";
+
+/** The function that a native one calls right now: messages name it as the libraries do. */
+let called: { readonly state: LuaState; readonly f: LuaValue } | undefined;
+
+/** Calls `f` as a native function does: `error` and messages see that no line of the script called. */
+export function callFromNative(state: LuaState, f: LuaValue, args: LuaValue[]): LuaResult {
+  const outer = called;
+  called = { state, f };
+  try {
+    return asNative(state.machine.call, f, args);
+  } finally {
+    called = outer;
+  }
+}
+
+/** The same in resumable code, protected (machine.ts). */
+export function guardFromNative(
+  state: LuaState,
+  f: LuaValue,
+  args: LuaValue[],
+  done: (result: LuaResult) => LuaResult,
+  failed: (error: unknown) => LuaResult,
+): LuaResult {
+  called = { state, f };
+  return state.machine.guard(f, args, done, failed);
+}
+
+export interface Callee {
+  readonly name: string;
+  readonly isMethod: boolean;
+  readonly isIterator: boolean;
+  /** `chunk:line: ` of the caller. */
+  readonly position: string;
+}
+
+/** What its caller calls the native function that runs now; `name` is its own. */
+export function callee(name: string): Callee {
+  const [caller] = currentPositions();
+  const known = caller?.site.names[0];
+  const isIterator = known === "for iterator 'for iterator'";
+  return {
+    name: isIterator ? "for iterator" : caller === undefined ? (libraryName() ?? name) : name,
+    isMethod: known === `method '${name}'`,
+    isIterator,
+    position: textOf(caller),
+  };
+}
+
+/** `string.rep` for a function of a library, `print` for a basic one. */
+function libraryName(): string | undefined {
+  if (called === undefined) return undefined;
+  const { state, f } = called;
+  for (const [library, members] of entries(state.loaded)) {
+    if (!(members instanceof LuaTable)) continue;
+    for (const [name, value] of entries(members)) {
+      if (value === f && typeof name === "string")
+        return library === "_G" ? name : `${String(library)}.${name}`;
+    }
+  }
+  return undefined;
+}
+
+function* entries(table: LuaTable): Generator<[LuaValue, LuaValue]> {
+  for (let entry = table.next(undefined); entry !== undefined; entry = table.next(entry[0])) yield entry;
+}

@@ -1,0 +1,79 @@
+/** PUC Lua 5.4 as the judge: runs many programs in one process, each as if it were alone. */
+
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type GoldenResult, printable, trimmed } from "../golden/golden-file.ts";
+
+/** Ends what a program prints; then comes `+`, or `-` and the error message, and the same again. */
+const MARK = "\x1c\x1d\x1c";
+
+/**
+ * Reads `length program` until the end. What programs do to the globals and the libraries is undone after each, so
+ * that one process is enough.
+ */
+const JUDGE = `
+local MARK = "\\x1c\\x1d\\x1c"
+local load, pcall, tostring, pairs, type = load, pcall, tostring, pairs, type
+local read, write, setmetatable, getmetatable = io.read, io.write, debug.setmetatable, debug.getmetatable
+local saved = {}
+local function save(t)
+  if saved[t] then return end
+  local copy = {}
+  saved[t] = copy
+  for k, v in pairs(t) do copy[k] = v if type(v) == "table" then save(v) end end
+end
+save(_G)
+save(getmetatable(""))
+local strings = getmetatable("")
+local function restore()
+  for t, copy in pairs(saved) do
+    setmetatable(t, nil)
+    for k in pairs(t) do if copy[k] == nil then t[k] = nil end end
+    for k, v in pairs(copy) do t[k] = v end
+  end
+  setmetatable("", strings)
+  for _, v in pairs { true, 0, print } do setmetatable(v, nil) end
+  setmetatable(nil, nil)
+end
+while true do
+  local length = read("n")
+  if not length then break end
+  read(1)
+  local f, message = load(length > 0 and read(length) or "", "=test", "t")
+  local ok
+  if f then ok, message = pcall(f) end
+  write(MARK, ok and "+" or "-" .. tostring(message), MARK)
+  restore()
+end
+`;
+
+export function runPuc(sources: readonly string[]): GoldenResult[] {
+  // Programs may make files.
+  const folder = mkdtempSync(join(tmpdir(), "moonhook-puc-"));
+  try {
+    const run = spawnSync("lua5.4", ["-e", JUDGE], {
+      cwd: folder,
+      input: sources.map((source) => `${source.length}\n${source}`).join(""),
+      encoding: "latin1",
+      maxBuffer: 2 ** 30,
+      timeout: 600_000,
+    });
+    if (run.error) throw run.error;
+    const parts = run.stdout.split(MARK);
+    if (parts.length !== 2 * sources.length + 1) {
+      const last = sources[Math.floor(parts.length / 2)];
+      throw new Error(`lua5.4 ended early: ${run.stderr}${parts.at(-1)}\nin\n${last}`);
+    }
+    return sources.map((_, i) => {
+      const end = parts[2 * i + 1]!;
+      return {
+        output: trimmed(printable(parts[2 * i]!)),
+        error: end === "+" ? undefined : trimmed(printable(end.slice(1))),
+      };
+    });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
