@@ -35,6 +35,8 @@ export interface Variable {
   readonly name: string;
   /** Unique within the chunk. */
   readonly id: number;
+  /** Its name in generated code. */
+  readonly jsName: string;
   readonly attribute: "const" | "close" | undefined;
   /** Assigning to it is a compile error (loop variables, vararg tables, `<const>`, `<close>`). */
   readonly readOnly: boolean;

@@ -45,14 +45,20 @@ export function compileResumable(body: FunctionBody): GeneratedCode {
 /** Puts the text together, takes the marks out of it and notes their lines. */
 function finish(unit: Unit, operations: "plain" | "resumable", factories: string): GeneratedCode {
   const head = `"use strict";const {${MACHINE.join(",")}}=$;const {${OPERATIONS.join(",")}}=$.${operations};`;
+  const text = `${head}\n${unit.accessors()}\n${factories}`;
   const sites: (Site | undefined)[] = [];
-  const text = `${head}\n${unit.accessors()}\n${factories}`.replace(/\n+/g, "\n");
-  const lines = text.split("\n").map((line, i) => {
-    const match = /^@(\d+)@/.exec(line);
-    if (!match) return line;
-    sites[i + 1] = unit.marks[Number(match[1])];
-    return line.slice(match[0].length);
-  });
+  const lines: string[] = [];
+  for (let start = 0; start < text.length; ) {
+    let end = text.indexOf("\n", start);
+    if (end < 0) end = text.length;
+    if (end > start) {
+      // A mark: `@` and a number and `@`.
+      const behind = text.charCodeAt(start) === 64 ? text.indexOf("@", start + 1) + 1 : start;
+      if (behind > start) sites[lines.length + 1] = unit.marks[Number(text.slice(start + 1, behind - 1))];
+      lines.push(text.slice(behind, end));
+    }
+    start = end + 1;
+  }
   return { code: lines.join("\n"), sites };
 }
 

@@ -3,9 +3,7 @@
 import type { Expression, FunctionBody, Variable } from "./ast.ts";
 
 /** The JavaScript name of a local; unique within the chunk. */
-export function jsName(variable: Variable): string {
-  return `${variable.name.replace(/[^A-Za-z0-9_]/g, "_")}_${variable.id}`;
-}
+export const jsName = (variable: Variable): string => variable.jsName;
 
 /** A captured variable that is assigned lives in a cell `{v}`; every other one is copied into the closures. */
 export function needsCell(variable: Variable): boolean {

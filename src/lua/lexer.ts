@@ -95,6 +95,13 @@ const isDigit = (c: number): boolean => c >= 48 && c <= 57;
 const isLetter = (c: number): boolean => (c >= 97 && c <= 122) || (c >= 65 && c <= 90) || c === 95;
 const isHexDigit = (c: number): boolean => isDigit(c) || (c >= 97 && c <= 102) || (c >= 65 && c <= 70);
 
+/** The symbols that begin with a character, by its code. */
+const symbolsFrom: string[][] = [];
+for (const symbol of SYMBOLS) {
+  symbolsFrom[symbol.charCodeAt(0)] ??= [];
+  symbolsFrom[symbol.charCodeAt(0)]!.push(symbol);
+}
+
 export class Lexer {
   readonly #source: string;
   readonly #chunkName: string;
@@ -123,14 +130,15 @@ export class Lexer {
     const source = this.#source;
     const start = this.#at;
     const span = { line: this.#line, column: start - this.#lineStart + 1 };
-    const make = (type: string, value = "", integer: LuaInteger = 0): Token => ({
-      ...span,
+    const make = (type: string, value = "", integer: LuaInteger = 0, text?: string): Token => ({
+      line: span.line,
+      column: span.column,
       type,
-      text: source.slice(start, this.#at),
+      text: text ?? source.slice(start, this.#at),
       value,
       integer,
     });
-    if (start >= source.length) return { ...make("<eof>"), text: "<eof>" };
+    if (start >= source.length) return make("<eof>", "", 0, "<eof>");
     const c = source.charCodeAt(start);
     if (isLetter(c)) {
       while (isLetter(source.charCodeAt(this.#at)) || isDigit(source.charCodeAt(this.#at))) this.#at++;
@@ -153,7 +161,7 @@ export class Lexer {
         throw this.error("invalid long string delimiter", this.#line, `'${source.slice(start, end)}'`);
       }
     }
-    for (const symbol of SYMBOLS) {
+    for (const symbol of symbolsFrom[c] ?? []) {
       if (source.startsWith(symbol, start)) {
         this.#at += symbol.length;
         return make(symbol);
@@ -161,7 +169,7 @@ export class Lexer {
     }
     this.#at++;
     const isPrintable = c >= 32 && c < 127;
-    return isPrintable ? make("<other>") : { ...make("<other>"), text: `<\\${c}>` };
+    return make("<other>", "", 0, isPrintable ? undefined : `<\\${c}>`);
   }
 
   #newline(): void {

@@ -156,7 +156,8 @@ class Parser {
 
   #newFunction(name: string, span: Span, parent: FunctionBody | undefined, listed = true): FunctionBody {
     const body: FunctionBody = {
-      ...span,
+      line: span.line,
+      column: span.column,
       kind: "function",
       id: this.#functions.length,
       name,
@@ -256,14 +257,14 @@ class Parser {
         this.#expect("do");
         const body = this.#scopedBlock(true);
         this.#expectClosing("end", "while", span.line);
-        out.push({ ...span, kind: "while", condition, body });
+        out.push({ line: span.line, column: span.column, kind: "while", condition, body });
         return;
       }
       case "do": {
         this.#advance();
         const body = this.#scopedBlock();
         this.#expectClosing("end", "do", span.line);
-        out.push({ ...span, kind: "do", body });
+        out.push({ line: span.line, column: span.column, kind: "do", body });
         return;
       }
       case "for":
@@ -277,7 +278,7 @@ class Parser {
         this.#expectClosing("until", "repeat", span.line);
         const condition = this.#expression();
         this.#scope.closeBlock(this.#token.line);
-        out.push({ ...span, kind: "repeat", body, condition });
+        out.push({ line: span.line, column: span.column, kind: "repeat", body, condition });
         return;
       }
       case "function":
@@ -299,19 +300,19 @@ class Parser {
           this.#levels--;
         }
         this.#scope.label(name, span.line, this.#token.line, this.#endsBlock());
-        out.push({ ...span, kind: "label", name });
+        out.push({ line: span.line, column: span.column, kind: "label", name });
         return;
       }
       case "break":
         if (!this.#scope.insideLoop()) throw this.#unexpected("break outside loop");
         this.#advance();
-        out.push({ ...span, kind: "break" });
+        out.push({ line: span.line, column: span.column, kind: "break" });
         return;
       case "goto": {
         this.#advance();
         const label = this.#expectName();
         this.#scope.goto(label, span);
-        out.push({ ...span, kind: "goto", label });
+        out.push({ line: span.line, column: span.column, kind: "goto", label });
         return;
       }
       case "<name>":
@@ -334,7 +335,7 @@ class Parser {
     let values: Expression[] = [];
     if (!BLOCK_ENDS.has(this.#token.type) && this.#token.type !== ";") values = this.#expressionList();
     this.#accept(";");
-    return { ...span, kind: "return", values };
+    return { line: span.line, column: span.column, kind: "return", values };
   }
 
   #if(span: Span): Statement {
@@ -348,7 +349,7 @@ class Parser {
     } while (this.#token.type === "elseif");
     if (this.#accept("else")) otherwise = this.#scopedBlock();
     this.#expectClosing("end", "if", span.line);
-    return { ...span, kind: "if", clauses, otherwise };
+    return { line: span.line, column: span.column, kind: "if", clauses, otherwise };
   }
 
   #for(span: Span): Statement {
@@ -367,7 +368,7 @@ class Parser {
         this.#scope.activate(variable);
       });
       this.#expectClosing("end", "for", span.line);
-      return { ...span, line, kind: "for", variable, start, limit, step, body };
+      return { line, column: span.column, kind: "for", variable, start, limit, step, body };
     }
     if (this.#token.type !== "," && this.#token.type !== "in") throw this.#unexpected("'=' or 'in' expected");
     while (this.#accept(",")) names.push(this.#expectName());
@@ -383,7 +384,7 @@ class Parser {
       for (const variable of variables) this.#scope.activate(variable);
     });
     this.#expectClosing("end", "for", span.line);
-    return { ...span, line, kind: "forin", variables, values, body };
+    return { line, column: span.column, kind: "forin", variables, values, body };
   }
 
   /** What a loop keeps for itself takes room for locals too. */
@@ -403,12 +404,18 @@ class Parser {
       this.#advance();
       const key = this.#expectName();
       name += (isMethod ? ":" : ".") + key;
-      target = { ...keySpan, kind: "index", object: target, key: { ...keySpan, kind: "string", value: key } };
+      target = {
+        line: keySpan.line,
+        column: keySpan.column,
+        kind: "index",
+        object: target,
+        key: { line: keySpan.line, column: keySpan.column, kind: "string", value: key },
+      };
       if (isMethod) break;
     }
     this.#checkAssignable(target);
     const body = this.#functionBody(name, span, isMethod);
-    return { ...span, kind: "assign", targets: [target], values: [body] };
+    return { line: span.line, column: span.column, kind: "assign", targets: [target], values: [body] };
   }
 
   #localFunction(span: Span): Statement {
@@ -417,7 +424,7 @@ class Parser {
     const body = this.#functionBody(variable.name, span, false, (f) => {
       variable.holds = f;
     });
-    return { ...span, kind: "localfunction", variable, body };
+    return { line: span.line, column: span.column, kind: "localfunction", variable, body };
   }
 
   #attribute(): string | undefined {
@@ -442,7 +449,7 @@ class Parser {
     } while (this.#accept(","));
     const values = this.#accept("=") ? this.#expressionList() : [];
     for (const variable of variables) this.#scope.activate(variable);
-    out.push({ ...span, kind: "local", variables, values });
+    out.push({ line: span.line, column: span.column, kind: "local", variables, values });
   }
 
   /** `global` is a name like any other unless what follows makes it a declaration. */
@@ -459,7 +466,13 @@ class Parser {
       this.#scope.declareGlobal(name, false);
       const target = this.#variable(name, nameSpan);
       const body = this.#functionBody(name, span, false);
-      out.push({ ...span, kind: "globalinit", targets: [target], values: [body] });
+      out.push({
+        line: span.line,
+        column: span.column,
+        kind: "globalinit",
+        targets: [target],
+        values: [body],
+      });
       return;
     }
     const general = this.#globalAttribute();
@@ -477,7 +490,7 @@ class Parser {
     for (const { name, readOnly } of names) this.#scope.declareGlobal(name, readOnly);
     if (values === undefined) return;
     const targets = names.map(({ name, span: nameSpan }) => this.#variable(name, nameSpan));
-    out.push({ ...span, kind: "globalinit", targets, values });
+    out.push({ line: span.line, column: span.column, kind: "globalinit", targets, values });
   }
 
   #globalAttribute(): string | undefined {
@@ -490,7 +503,7 @@ class Parser {
     const first = this.#suffixed();
     if (this.#token.type !== "=" && this.#token.type !== ",") {
       if (first.kind !== "call") throw this.#unexpected("syntax error");
-      out.push({ ...span, kind: "callstat", call: first });
+      out.push({ line: span.line, column: span.column, kind: "callstat", call: first });
       return;
     }
     const targets = [this.#asTarget(first)];
@@ -501,7 +514,7 @@ class Parser {
     this.#levels -= targets.length - 1;
     this.#expect("=");
     const values = this.#expressionList();
-    out.push({ ...span, kind: "assign", targets, values });
+    out.push({ line: span.line, column: span.column, kind: "assign", targets, values });
   }
 
   #asTarget(expression: Expression): Target {
@@ -529,15 +542,17 @@ class Parser {
 
   #variable(name: string, span: Span): Target {
     const resolved = this.#scope.resolve(name, this.#function);
-    if (resolved.kind === "local") return { ...span, kind: "local", variable: resolved.variable };
+    if (resolved.kind === "local")
+      return { line: span.line, column: span.column, kind: "local", variable: resolved.variable };
     if (resolved.kind === "undeclared") throw this.#errorAt(`variable '${name}' not declared`);
     const env = this.#scope.resolve("_ENV", this.#function);
     if (env.kind !== "local") throw this.#errorAt(`_ENV is global when accessing variable '${name}'`);
     const global: Target = {
-      ...span,
+      line: span.line,
+      column: span.column,
       kind: "global",
       name,
-      env: { ...span, kind: "local", variable: env.variable },
+      env: { line: span.line, column: span.column, kind: "local", variable: env.variable },
     };
     if (resolved.readOnly) this.#readOnlyGlobals.add(global);
     return global;
@@ -556,7 +571,7 @@ class Parser {
       const span = this.#span();
       const op = this.#advance().type as UnaryOperator;
       const operand = this.#expression(UNARY_POWER);
-      left = { ...span, kind: "unary", op, operand };
+      left = { line: span.line, column: span.column, kind: "unary", op, operand };
     } else left = this.#simple();
     for (;;) {
       const powers = Object.hasOwn(BINARY, this.#token.type)
@@ -568,7 +583,7 @@ class Parser {
       const right = this.#expression(powers[1]);
       // A comparison belongs to the line where it is complete, every other operator to its own.
       const line = COMPARISONS.has(op) ? this.#lastLine : span.line;
-      left = { ...span, line, kind: "binary", op, left, right };
+      left = { line, column: span.column, kind: "binary", op, left, right };
     }
     this.#levels--;
     return left;
@@ -579,19 +594,19 @@ class Parser {
     const { type } = this.#token;
     switch (type) {
       case "<integer>":
-        return { ...span, kind: "integer", value: this.#advance().integer };
+        return { line: span.line, column: span.column, kind: "integer", value: this.#advance().integer };
       case "<string>":
-        return { ...span, kind: "string", value: this.#advance().value };
+        return { line: span.line, column: span.column, kind: "string", value: this.#advance().value };
       case "nil":
       case "true":
       case "false":
         this.#advance();
-        return { ...span, kind: type };
+        return { line: span.line, column: span.column, kind: type };
       case "...":
         if (!this.#function.isVararg) throw this.#unexpected("cannot use '...' outside a vararg function");
         this.#advance();
         this.#function.usesVarargs = true;
-        return { ...span, kind: "vararg" };
+        return { line: span.line, column: span.column, kind: "vararg" };
       case "{":
         return this.#table(span);
       case "function":
@@ -608,7 +623,7 @@ class Parser {
     else if (this.#accept("(")) {
       const inner = this.#expression();
       this.#expectClosing(")", "(", span.line);
-      expression = { ...span, kind: "paren", inner };
+      expression = { line: span.line, column: span.column, kind: "paren", inner };
     } else throw this.#unexpected("unexpected symbol");
     for (;;) {
       const at = this.#span();
@@ -617,10 +632,11 @@ class Parser {
           this.#advance();
           const keySpan = this.#span();
           expression = {
-            ...at,
+            line: at.line,
+            column: at.column,
             kind: "index",
             object: expression,
-            key: { ...keySpan, kind: "string", value: this.#expectName() },
+            key: { line: keySpan.line, column: keySpan.column, kind: "string", value: this.#expectName() },
           };
           continue;
         }
@@ -628,7 +644,7 @@ class Parser {
           this.#advance();
           const key = this.#expression();
           this.#expect("]");
-          expression = { ...at, kind: "index", object: expression, key };
+          expression = { line: at.line, column: at.column, kind: "index", object: expression, key };
           continue;
         }
         case ":": {
@@ -650,7 +666,8 @@ class Parser {
   #call(callee: Expression, method: string | undefined, span: Span): CallExpression {
     const at = this.#span();
     let args: Expression[] = [];
-    if (this.#token.type === "<string>") args = [{ ...at, kind: "string", value: this.#advance().value }];
+    if (this.#token.type === "<string>")
+      args = [{ line: at.line, column: at.column, kind: "string", value: this.#advance().value }];
     else if (this.#token.type === "{") args = [this.#table(at)];
     else {
       if (!this.#accept("(")) throw this.#unexpected("function arguments expected");
@@ -659,7 +676,7 @@ class Parser {
         this.#expectClosing(")", "(", at.line);
       }
     }
-    return { ...span, kind: "call", callee, method, args };
+    return { line: span.line, column: span.column, kind: "call", callee, method, args };
   }
 
   #table(span: Span): Expression {
@@ -673,13 +690,18 @@ class Parser {
         this.#expect("=");
         items.push({ key, value: this.#expression() });
       } else if (this.#token.type === "<name>" && this.#peek().type === "=") {
-        const key: Expression = { ...at, kind: "string", value: this.#advance().value };
+        const key: Expression = {
+          line: at.line,
+          column: at.column,
+          kind: "string",
+          value: this.#advance().value,
+        };
         this.#advance();
         items.push({ key, value: this.#expression() });
       } else items.push({ key: undefined, value: this.#expression() });
       if (!this.#accept(",") && !this.#accept(";")) break;
     }
     this.#expectClosing("}", "{", span.line);
-    return { ...span, kind: "table", items };
+    return { line: span.line, column: span.column, kind: "table", items };
   }
 }

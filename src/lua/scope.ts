@@ -99,9 +99,11 @@ export class Scope {
     attribute?: "const" | "close",
     readOnly = attribute !== undefined,
   ): Variable {
+    const id = this.#nextVariable++;
     const variable: Variable = {
       name,
-      id: this.#nextVariable++,
+      id,
+      jsName: `${name.replace(/[^A-Za-z0-9_]/g, "_")}_${id}`,
       attribute,
       readOnly,
       owner,
@@ -175,7 +177,12 @@ export class Scope {
     for (let block = this.#block; block !== undefined && block.owner === owner; block = block.parent) {
       if (block.labels.has(label)) return;
     }
-    this.#block!.gotos.push({ ...span, label, visible: this.#declarations.length });
+    this.#block!.gotos.push({
+      line: span.line,
+      column: span.column,
+      label,
+      visible: this.#declarations.length,
+    });
   }
 
   /**
