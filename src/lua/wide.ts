@@ -29,7 +29,7 @@ function visit(s: Statement): void {
 function consider(variable: Variable, value: Expression): void {
   if (!variable.assigned || variable.isWide) return;
   if (isHuge(value)) variable.isWide = true;
-  else if (isOpen(value) && grows(value) && mentions(value, variable)) variable.isWide = true;
+  else if (isOpen(value) && mentions(value, variable) && grows(value, variable)) variable.isWide = true;
 }
 
 const isHuge = (e: Expression): boolean => e.kind === "integer" && e.value instanceof LuaInt64;
@@ -43,10 +43,10 @@ function isOpen(e: Expression): boolean {
   return e.kind === "binary" && ["~", "|", "<<", "*", "+", "-"].includes(e.op);
 }
 
-/** Shifts to the left and products with a constant: repeated, they fill 64 bits. */
-const grows = (e: Expression): boolean =>
+/** The variable shifted to the left, or multiplied by a constant: repeated, that fills 64 bits. */
+const grows = (e: Expression, variable: Variable): boolean =>
   someExpression(e, (inner) => {
     if (inner.kind !== "binary") return isHuge(inner);
-    if (inner.op === "<<") return inner.right.kind === "integer";
-    return inner.op === "*" && [inner.left, inner.right].some(({ kind }) => kind === "integer");
+    if (inner.op !== "<<" && inner.op !== "*") return false;
+    return (inner.left.kind === "integer" || inner.right.kind === "integer") && mentions(inner, variable);
   });
