@@ -3,6 +3,10 @@
 -- Hooked at POST_ROUTING, where both this machine's own queries and those it forwards for others pass. Whole labels
 -- are compared, never substrings: "badads.example.com" and "ads.example.com.test" are other names. Queries behind an
 -- IPv6 extension header, over TCP or inside TLS are not looked at.
+--
+-- Try:    bin/moonhook run examples/dnsblock.lua --pcap examples/captures/dns.pcap
+-- Live:   sudo bin/moonhook run examples/dnsblock.lua
+-- Change: BLOCKED
 
 local BLOCKED = { "ads.example.com", "tracker.example.net" }
 
@@ -12,6 +16,7 @@ local nf = require("linux.nf")
 
 local DROP, ACCEPT = nf.action.DROP, nf.action.ACCEPT
 local UDP = 17
+local MOST_BYTES = 255 -- of a name, RFC 1035
 -- A packet is read in the machine's byte order: turning the constants once is cheaper than turning every packet.
 local DNS_PORT, FRAGMENT_OFFSET = byteorder.hton16(53), byteorder.hton16(0x1fff)
 
@@ -45,7 +50,7 @@ local function hook(skb)
   local stop, length = start, packet:getuint8(start)
   while length > 0 do
     stop = stop + 1 + length
-    if stop >= size then return ACCEPT end
+    if stop >= size or stop - start >= MOST_BYTES then return ACCEPT end
     length = packet:getuint8(stop)
   end
   if stop == start then return ACCEPT end -- the root

@@ -17,6 +17,8 @@ need dnsmasq dnsmasq-base
 need dig bind9-dnsutils
 need openssl openssl
 need nc netcat-openbsd
+need curl curl
+need ethtool ethtool
 if [ "${1:-}" = bench ]; then
   need luajit luajit
 fi

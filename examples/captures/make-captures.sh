@@ -1,14 +1,14 @@
 #!/bin/sh
 # Makes the captures in this folder anew, from real traffic: dig, curl, openssl and nc in one network namespace talk to
-# dnsmasq, openssl and nc in another, and tcpdump listens in between. As root on Linux:
+# dnsmasq, openssl, node and nc in another, and tcpdump listens in between. As root on Linux:
 #
 #   examples/captures/make-captures.sh [dns] [tls] [tcp] [knock] [flood]
 #
 # Each name makes one file; none makes all. Nothing outside the two namespaces is touched; they are removed at the
-# end, and what a killed run left behind is removed by the next one. Needs: iproute2 dnsmasq bind9-dnsutils curl
-# openssl netcat-openbsd tcpdump.
+# end, and what a killed run left behind is removed by the next one. Needs, besides Node.js, the Debian packages
+# iproute2 ethtool tcpdump dnsmasq-base bind9-dnsutils curl openssl netcat-openbsd.
 #
-#   client 10.77.0.1 10.77.0.3 fd77::1  <── veth ──>  server 10.77.0.2 fd77::2
+#   client 10.77.0.1 10.77.0.3 fd77::1 fd77:1::1  <── veth ──>  server 10.77.0.2 fd77::2
 set -eu
 cd "$(dirname "$0")"
 PATH="$PATH:/usr/sbin:/sbin"
@@ -16,9 +16,12 @@ client=moonhook-capture-client
 server=moonhook-capture-server
 work=$(mktemp -d)
 
+stop_all() { # stop_all NAMESPACE: ends what runs in it
+  for pid in $(ip netns pids "$1" 2>/dev/null); do kill -9 "$pid" 2>/dev/null || true; done
+}
 remove() {
   for ns in $client $server; do
-    for pid in $(ip netns pids $ns 2>/dev/null); do kill -9 "$pid" 2>/dev/null || true; done
+    stop_all $ns
     ip netns delete $ns 2>/dev/null || true
   done
 }
@@ -42,18 +45,19 @@ wait_for() {
     sleep 0.1
   done
 }
-listening() { in_server ss -Hltn "sport = :$1" | grep -q .; }
+listening() { [ "$(in_server ss -Hln"$1" "sport = :$2" | wc -l)" = 2 ]; } # listening t|u PORT: over IPv4 and IPv6
 
 begin() { # begin FILE FILTER: starts to listen in the client's namespace
   file=$1
-  in_client tcpdump -i mh0 -U -s 0 -w "$work/$file" "$2" 2>"$work/talk" &
+  rm -f "$work/talk"
+  ip netns exec $client tcpdump -i mh0 -U --immediate-mode -w "$work/$file" "$2" 2>"$work/talk" &
   tcpdump_pid=$!
   wait_for grep -q 'listening on' "$work/talk"
 }
 
 end() { # the last packets may still be on their way to tcpdump
   sleep 0.5
-  kill -INT $tcpdump_pid
+  kill $tcpdump_pid
   wait $tcpdump_pid || true
   mv "$work/$file" "$file"
   printf '%-12s %6d bytes, %d packets\n' "$file" "$(wc -c <"$file")" "$(tcpdump -r "$file" 2>/dev/null | wc -l)"
@@ -68,14 +72,17 @@ done
 ip link add mh0 netns $client address 02:00:00:00:77:01 type veth peer name mh0 netns $server address 02:00:00:00:77:02
 for ns in $client $server; do
   ip -n $ns link set lo up
-  # What tcpdump sees is then what would be on the wire: one segment a packet, checksums computed.
-  ip -n $ns link set mh0 up gso_max_segs 1
+  # What tcpdump sees is then what would be on a wire: one segment a packet, checksums computed.
+  ip netns exec $ns ethtool -K mh0 tx off tso off gso off gro off >/dev/null
+  ip -n $ns link set mh0 up
 done
 ip -n $client address add 10.77.0.1/24 dev mh0
 ip -n $client address add 10.77.0.3/24 dev mh0
 ip -n $client address add fd77::1/64 dev mh0 nodad
+ip -n $client address add fd77:1::1/64 dev mh0 nodad
 ip -n $server address add 10.77.0.2/24 dev mh0
 ip -n $server address add fd77::2/64 dev mh0 nodad
+ip -n $server route add fd77:1::/64 dev mh0
 
 ask() { in_client dig +time=2 +tries=1 +noall "$@" >/dev/null; }
 
@@ -100,8 +107,7 @@ address=/example.com/2001:db8::9
 address=/example.net/192.0.2.9
 address=/example.test/192.0.2.9
 CONF
-  in_server dnsmasq --keep-in-foreground --conf-file="$work/dnsmasq.conf" --pid-file &
-  dnsmasq_pid=$!
+  ip netns exec $server dnsmasq --keep-in-foreground --conf-file="$work/dnsmasq.conf" --pid-file &
   wait_for ask @10.77.0.2 ready.example.test
   begin dns.pcap 'udp port 53'
   # Over IPv4: other names, listed ones, names below them, mixed case, look-alikes.
@@ -133,7 +139,7 @@ CONF
   ask @fd77::2 www.doctor.example A
   ask @fd77::2 shop.doctor.example A
   end
-  kill $dnsmasq_pid
+  stop_all $server
 }
 
 hello() { # hello ADDRESS NAME: a TLS handshake, no data
@@ -141,12 +147,15 @@ hello() { # hello ADDRESS NAME: a TLS handshake, no data
 }
 
 make_tls() {
+  mkfifo "$work/never" # an input without an end: s_server stops at the end of its own
+  exec 3<>"$work/never"
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=example \
     -keyout "$work/key.pem" -out "$work/cert.pem" 2>/dev/null
-  in_server openssl s_server -quiet -accept '[::]:443' -cert "$work/cert.pem" -key "$work/key.pem" </dev/null \
-    >/dev/null 2>&1 &
-  tls_pid=$!
-  wait_for listening 443
+  for address in 10.77.0.2 '[fd77::2]'; do
+    ip netns exec $server openssl s_server -quiet -accept "$address:443" -cert "$work/cert.pem" -key "$work/key.pem" \
+      >/dev/null 2>&1 <"$work/never" &
+  done
+  wait_for listening t 443
   begin tls.pcap 'tcp port 443'
   hello 10.77.0.2 www.example.org
   hello 10.77.0.2 blocked.example.com
@@ -164,25 +173,26 @@ make_tls() {
   # Not TLS at all.
   printf 'GET / HTTP/1.0\r\n\r\n' | in_client nc -N -w 2 10.77.0.2 443 >/dev/null || true
   end
-  kill $tls_pid
+  stop_all $server
 }
 
 fetch() { in_client curl -s --max-time 5 -o /dev/null "$1" || true; }
 
 make_tcp() {
-  for port in 80 8080; do
-    in_server openssl s_server -quiet -WWW -accept "[::]:$((port + 1))" -nocert </dev/null >/dev/null 2>&1 &
-    in_server sh -c "while printf 'HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nok\n' | nc -N -l $port >/dev/null; do :; done" &
-    in_server sh -c "while printf 'HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nok\n' | nc -6 -N -l fd77::2 $port >/dev/null; do :; done" &
-  done
-  wait_for listening 8080
+  ip netns exec $server node -e '
+    const { createServer } = require("node:http");
+    for (const port of [80, 8080])
+      for (const host of ["10.77.0.2", "fd77::2"]) createServer((_, answer) => answer.end("ok\n")).listen(port, host);
+  ' &
+  wait_for listening t 80
+  wait_for listening t 8080
   begin tcp.pcap 'tcp'
   fetch http://10.77.0.2/
   fetch http://10.77.0.2:8080/
   fetch 'http://[fd77::2]/'
   fetch 'http://[fd77::2]:8080/'
   end
-  remove_servers
+  stop_all $server
 }
 
 knock() { # knock SOURCE PORT…: one connection attempt to each
@@ -192,9 +202,9 @@ knock() { # knock SOURCE PORT…: one connection attempt to each
 }
 
 make_knock() {
-  in_server nc -lk 22 >/dev/null &
-  in_server nc -6 -lk fd77::2 22 >/dev/null &
-  wait_for listening 22
+  ip netns exec $server nc -lk 10.77.0.2 22 >/dev/null &
+  ip netns exec $server nc -6 -lk fd77::2 22 >/dev/null &
+  wait_for listening t 22
   begin knock.pcap tcp
   knock 10.77.0.3 22
   knock 10.77.0.1 7000 8000 9000
@@ -213,23 +223,31 @@ make_knock() {
   sleep 6
   knock 10.77.0.1 9000 22      # too slow
   end
-  remove_servers
+  stop_all $server
+}
+
+send() { # send SOURCE DESTINATION COUNT: so many datagrams
+  in_client node -e '
+    const [source, destination, count] = process.argv.slice(1);
+    const socket = require("node:dgram").createSocket(source.includes(":") ? "udp6" : "udp4");
+    const next = (n) => (n > count ? socket.close() : socket.send(`${n}\n`, 5000, destination, () => next(n + 1)));
+    socket.bind(0, source, () => next(1));
+  ' "$@"
 }
 
 make_flood() {
-  in_server nc -lku 10.77.0.2 5000 >/dev/null &
-  sleep 0.3
+  ip netns exec $server nc -lku 10.77.0.2 5000 >/dev/null &
+  ip netns exec $server nc -6 -lku fd77::2 5000 >/dev/null &
+  wait_for listening u 5000
   begin flood.pcap 'udp port 5000'
-  in_client sh -c 'for n in $(seq 40); do echo $n; sleep 0.005; done' | in_client nc -u -q 0 -s 10.77.0.1 10.77.0.2 5000
-  in_client sh -c 'for n in 1 2 3; do echo $n; sleep 0.01; done' | in_client nc -u -q 0 -s 10.77.0.3 10.77.0.2 5000
+  send 10.77.0.1 10.77.0.2 40  # twice the burst
+  send 10.77.0.3 10.77.0.2 3   # another source
   sleep 1
-  in_client sh -c 'for n in $(seq 15); do echo $n; sleep 0.01; done' | in_client nc -u -q 0 -s 10.77.0.1 10.77.0.2 5000
+  send 10.77.0.1 10.77.0.2 15  # a second later some more
+  send fd77::1 fd77::2 30
+  send fd77:1::1 fd77::2 3     # another network
   end
-  remove_servers
-}
-
-remove_servers() {
-  for pid in $(ip netns pids $server); do kill "$pid" 2>/dev/null || true; done
+  stop_all $server
 }
 
 for name in ${*:-dns tls tcp knock flood}; do make_"$name"; done

@@ -34,7 +34,7 @@ test("run --json prints an object for each packet and log line, and the summary 
     .split("\n")
     .map((line) => JSON.parse(line));
   expect(status).toBe(0);
-  expect(lines.filter(({ type }) => type === "packet")).toHaveLength(20);
+  expect(lines.filter(({ type }) => type === "packet")).toHaveLength(50);
   expect(lines.find(({ n }) => n === 3)).toEqual({
     type: "packet",
     n: 3,
@@ -51,9 +51,9 @@ test("run --json prints an object for each packet and log line, and the summary 
   });
   expect(lines.at(-1)).toEqual({
     type: "summary",
-    packets: 20,
-    accepted: 15,
-    dropped: 5,
+    packets: 50,
+    accepted: 42,
+    dropped: 8,
     modified: 0,
     errors: 0,
   });
@@ -63,9 +63,9 @@ test("--write keeps what left the path, and the script may be given by name", ()
   const written = join(folder, "left.pcap");
   expect(moonhook("run", "dnsblock", "--pcap", DNS, "--write", written, "--quiet")).toMatchObject({
     status: 0,
-    out: "20 packets: 15 accepted, 5 dropped, 0 modified, 0 script errors\n",
+    out: "50 packets: 42 accepted, 8 dropped, 0 modified, 0 script errors\n",
   });
-  expect(moonhook("run", "dnsblock", "--pcap", written, "--quiet").out).toContain("15 packets: 15 accepted");
+  expect(moonhook("run", "dnsblock", "--pcap", written, "--quiet").out).toContain("42 packets: 42 accepted");
 });
 
 test.each([
@@ -78,8 +78,8 @@ test.each([
   const { status, out, talk } = moonhook("run", script, "--pcap", DNS, "--memory", "64");
   expect(status).toBe(0);
   expect(talk).toContain(message);
-  expect(out).toContain("served 13\n");
-  expect(out).toContain("20 accepted, 0 dropped, 0 modified, 13 script errors");
+  expect(out).toContain("served 31\n");
+  expect(out).toContain("50 accepted, 0 dropped, 0 modified, 31 script errors");
 });
 
 test.each([
@@ -145,10 +145,10 @@ test("a cut capture: packets before the damage are processed and kept, the damag
   const { status, out, talk } = moonhook("run", "dnsblock", "--pcap", cut, "--write", written, "--quiet");
   expect({ status, out }).toEqual({
     status: 1,
-    out: "19 packets: 14 accepted, 5 dropped, 0 modified, 0 script errors\n",
+    out: "49 packets: 41 accepted, 8 dropped, 0 modified, 0 script errors\n",
   });
   expect(talk).toContain("cannot read all of");
-  expect(moonhook("run", "dnsblock", "--pcap", written, "--quiet").out).toContain("14 packets");
+  expect(moonhook("run", "dnsblock", "--pcap", written, "--quiet").out).toContain("41 packets");
 });
 
 test("a foreign file is refused, and replaces nothing", () => {
