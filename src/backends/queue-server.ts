@@ -161,7 +161,7 @@ export class QueueServer {
     this.#options.kernel.log("error", `nfqueue: ${text}`);
   }
 
-  #count({ hooknum }: Station, { inIfindex }: QueuedPacket, verdict: number, skb: Skb): void {
+  #count({ hooknum }: Station, packet: QueuedPacket, verdict: number, skb: Skb): void {
     const { counters } = this;
     counters.packets++;
     if (verdict === NF_ACCEPT) counters.accepted++;
@@ -171,7 +171,7 @@ export class QueueServer {
       type: "packet",
       n: counters.packets,
       timeNs: this.#timeNs,
-      path: pathOf(hooknum, inIfindex),
+      path: pathOf(hooknum, packet),
       verdict: verdictName(verdict),
       modified: skb.modified,
       mark: skb.mark,
@@ -180,10 +180,12 @@ export class QueueServer {
 }
 
 /** As far as it can be told: PRE_ROUTING comes before the routing decision. */
-function pathOf(hooknum: number, inIfindex: number): PacketPath {
+function pathOf(hooknum: number, packet: QueuedPacket): PacketPath {
   if (hooknum === NF_INET_FORWARD) return "forward";
-  // Only a packet that came in has a device to have come in by.
-  if (hooknum === NF_INET_POST_ROUTING && inIfindex !== 0) return "forward";
+  // The kernel's own neighbour messages name the device they leave by twice; only what came in has a sender's address.
+  const { inIfindex, outIfindex, hardwareAddressLength } = packet;
+  const cameIn = inIfindex !== 0 && (inIfindex !== outIfindex || hardwareAddressLength > 0);
+  if (hooknum === NF_INET_POST_ROUTING && cameIn) return "forward";
   return hooknum === NF_INET_LOCAL_OUT || hooknum === NF_INET_POST_ROUTING ? "output" : "input";
 }
 

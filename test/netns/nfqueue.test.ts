@@ -313,7 +313,8 @@ describe.skipIf(why)(`live packets${why ? ` (skipped: ${why})` : ""}`, () => {
       "add table ip t; add chain ip t c { type filter hook input priority 5; }; add rule ip t c udp dport 9000 counter";
     net.exec(net.server, "nft", [later]);
     try {
-      const live = await hook("return nf.action.ACCEPT");
+      // Slow enough that the wish to stop comes while packets wait.
+      const live = await hook("for i = 1, 500000 do text = i end return nf.action.ACCEPT");
       live.child.kill("SIGSTOP");
       net.exec(net.client, process.execPath, [TRAFFIC, "flood", SERVER_V4, "1000"]);
       live.child.kill("SIGINT");
@@ -408,7 +409,29 @@ describe.skipIf(why)(`live packets${why ? ` (skipped: ${why})` : ""}`, () => {
     expect(live.events).toContainEqual({ type: "log", level: "info", text: "loaded" });
   });
 
-  test("the addresses are those that the tests speak of", () => {
-    expect(net.exec(net.client, "ip", ["-br", "address"]).stdout).toContain(`${CLIENT_V4}/24`);
+  test("POST_ROUTING tells what the machine sends from what it forwards", async () => {
+    const live = launch(`local nf, netfilter = require("linux.nf"), require("netfilter")
+      netfilter.register{ pf = nf.proto.INET, hooknum = nf.inet.POST_ROUTING, priority = 0, hook = function(skb)
+        local d = skb:data()
+        print(skb:ifindex() ~= nil, d:getuint8(0) >> 4 == 6 and d:getuint8(6) == 58 and d:getuint8(40))
+        return nf.action.ACCEPT end }`);
+    await lineOf(live.child, /"type":"ready"/);
+    await ask(SERVER_V4, "1 text");
+    // The server's kernel has to say where it is (ICMPv6 type 136) before it is asked anything.
+    net.exec(net.client, "ip", ["-6", "neighbour", "flush", "dev", "mh0"]);
+    await ask(SERVER_V6, "1 text");
+    await eventually("an advertisement", () => live.events.some(({ text }) => text === "true\t136"));
+    const paths = () => new Set(live.events.map(({ path }) => path));
+    expect(paths()).toEqual(new Set([undefined, "output"]));
+
+    net.exec(net.server, "sh", ["-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"]);
+    // Comes in and leaves by the same device, to an address that nobody has.
+    net.exec(net.client, "ip", ["route", "add", "10.78.0.1", "via", SERVER_V4]);
+    net.exec(net.server, "ip", ["route", "add", "10.78.0.1", "via", CLIENT_V4]);
+    net.exec(net.client, process.execPath, [TRAFFIC, "flood", "10.78.0.1", "1"]);
+    await eventually("a forwarded packet", () => live.events.some(({ path }) => path === "forward"));
+    await live.interrupt();
+    expect(paths()).toEqual(new Set([undefined, "output", "forward"]));
+    expect(live.events.filter(({ text }) => String(text).startsWith("false"))).toEqual([]);
   });
 });
