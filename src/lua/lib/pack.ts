@@ -1,5 +1,6 @@
 /**
- * `string.pack`, `string.unpack` and `string.packsize`: one reader of format strings, three uses.
+ * `string.pack`, `string.unpack` and `string.packsize`, step by step through a format (pack-format.ts). Formats that
+ * are used often have code of their own (pack-compile.ts), which leaves to these functions what is unusual or wrong.
  *
  * Sizes are those of C on a 64-bit machine; the native byte order is little endian, as everywhere in
  * Moonhook. Without floating point `f` and `d` are refused and `n` is an 8-byte integer.
@@ -9,143 +10,125 @@ import * as int64 from "../int64.ts";
 import type { LuaState } from "../state.ts";
 import type { LuaInteger, LuaResult, LuaValue } from "../value.ts";
 import { argumentError, checkInteger, checkString, raise } from "./check.ts";
+import { packCode, unpackCode } from "./pack-compile.ts";
+import { MAX_SIZE, type PackFormat, packFormat, STEP, type Step } from "./pack-format.ts";
 
-const MAX_INTEGER_BYTES = 16;
-const NATIVE_ALIGNMENT = 8;
-/** Largest size a format may ask for: what fits a C int. */
-const MAX_SIZE = 0x7fffffff;
+/** Uses after which a format gets code of its own; generating it costs as much as a few hundred of them. */
+const COMPILE_AFTER = 24;
+/** What the length in front of a text may take. */
+const MAX_LENGTH_BYTES = 16;
 
-type Kind = "signed" | "unsigned" | "chars" | "counted" | "zeroed" | "padding" | "align" | "none";
-
-interface Step {
-  readonly kind: Kind;
-  /** Bytes of the value (of the length, for `counted`). */
-  readonly size: number;
-  /** Padding bytes before it. */
-  readonly padding: number;
+/** `string.pack(format, …)`; `args` begins with the format. */
+export function pack(state: LuaState, args: readonly LuaValue[]): string {
+  const text = args[0];
+  const format = packFormat(typeof text === "string" ? text : checkString(text, 1, "pack"));
+  if (++format.packUses >= COMPILE_AFTER) {
+    if (format.packUses === COMPILE_AFTER) format.packCode = packCode(format);
+    if (format.packCode !== undefined) {
+      state.spend(format.steps.length);
+      const out = format.packCode(state, args);
+      if (out !== undefined) return out;
+    }
+  }
+  const packer = new Packer(state, args);
+  for (let part: PackFormat | undefined = format; part !== undefined; part = part.following()) {
+    state.spend(part.steps.length);
+    packer.run(part.steps);
+  }
+  return packer.out;
 }
 
-/** Integer options of fixed size: letter → bytes; the lower-case twin is signed. */
-const FIXED_SIZES: Readonly<Record<string, readonly [Kind, number]>> = {
-  b: ["signed", 1],
-  B: ["unsigned", 1],
-  h: ["signed", 2],
-  H: ["unsigned", 2],
-  l: ["signed", 8],
-  L: ["unsigned", 8],
-  j: ["signed", 8],
-  J: ["unsigned", 8],
-  T: ["unsigned", 8],
-  n: ["signed", 8],
-};
+class Packer {
+  out = "";
+  private argument = 1;
+  private readonly state: LuaState;
+  private readonly args: readonly LuaValue[];
 
-/** Reads a format option by option, keeping byte order and alignment. */
-class FormatReader {
-  littleEndian = true;
-  private maxAlignment = 1;
-  private at = 0;
-  private readonly text: string;
-  private readonly functionName: string;
-
-  constructor(text: string, functionName: string) {
-    this.text = text;
-    this.functionName = functionName;
+  constructor(state: LuaState, args: readonly LuaValue[]) {
+    this.state = state;
+    this.args = args;
   }
 
-  get done(): boolean {
-    return this.at >= this.text.length;
+  run(steps: readonly Step[]): void {
+    for (let i = 0; i < steps.length; i++) this.step(steps[i]!);
   }
 
-  /** The next option, given the bytes produced or consumed so far. */
-  next(total: number): Step {
-    const option = this.option();
-    let alignment = option.size;
-    if (option.kind === "align") {
-      if (this.done) this.badAlign();
-      const following = this.option();
-      alignment = following.size;
-      if (following.kind === "chars" || alignment === 0) this.badAlign();
-    }
-    const aligns = option.kind === "align" || option.kind === "signed" || option.kind === "unsigned";
-    if ((!aligns && option.kind !== "counted") || alignment <= 1) return { ...option, padding: 0 };
-    alignment = Math.min(alignment, this.maxAlignment);
-    if ((alignment & (alignment - 1)) !== 0) {
-      argumentError(1, this.functionName, "format asks for alignment not power of 2");
-    }
-    const padding = (alignment - (total & (alignment - 1))) & (alignment - 1);
-    return { kind: option.kind, size: option.kind === "align" ? 0 : option.size, padding };
-  }
-
-  private badAlign(): never {
-    argumentError(1, this.functionName, "invalid next option for option 'X'");
-  }
-
-  private option(): { kind: Kind; size: number } {
-    const letter = this.text.charAt(this.at++);
-    const fixed = FIXED_SIZES[letter];
-    if (fixed !== undefined) return { kind: fixed[0], size: fixed[1] };
-    switch (letter) {
-      case "i":
-        return { kind: "signed", size: this.integerSize(4) };
-      case "I":
-        return { kind: "unsigned", size: this.integerSize(4) };
-      case "s":
-        return { kind: "counted", size: this.integerSize(8) };
-      case "c": {
-        const size = this.number(-1);
-        if (size < 0) raise("missing size for format option 'c'");
-        return { kind: "chars", size };
+  private step(step: Step): void {
+    const { op, size, alignment } = step;
+    if (alignment > 1) this.zeros(-this.out.length & (alignment - 1));
+    switch (op) {
+      case STEP.unsigned:
+      case STEP.signed: {
+        const value = checkInteger(this.args[this.argument++], this.argument, "pack");
+        if (size < 8) checkRange(value, size, op === STEP.signed, this.argument);
+        this.state.charge(size);
+        this.out += integerBytes(value, size, step.littleEndian, op === STEP.signed);
+        break;
       }
-      case "z":
-        return { kind: "zeroed", size: 0 };
-      case "x":
-        return { kind: "padding", size: 1 };
-      case "X":
-        return { kind: "align", size: 0 };
-      case " ":
+      case STEP.chars: {
+        const text = this.text();
+        if (text.length > size) argumentError(this.argument, "pack", "string longer than given size");
+        this.append(text);
+        this.zeros(size - text.length);
         break;
-      case "<":
-      case "=":
-        this.littleEndian = true;
+      }
+      case STEP.counted: {
+        const text = this.text();
+        if (size < 6 && text.length >= 2 ** (size * 8)) {
+          argumentError(this.argument, "pack", "string length does not fit in given size");
+        }
+        this.out += integerBytes(text.length, size, step.littleEndian, false);
+        this.append(text);
         break;
-      case ">":
-        this.littleEndian = false;
+      }
+      case STEP.zeroed: {
+        const text = this.text();
+        this.state.spend(text.length >> 7);
+        if (text.includes("\0")) argumentError(this.argument, "pack", "string contains zeros");
+        this.append(text);
+        this.zeros(1);
         break;
-      case "!":
-        this.maxAlignment = this.integerSize(NATIVE_ALIGNMENT);
+      }
+      case STEP.padding:
+        this.zeros(1);
         break;
-      default:
-        raise(`invalid format option '${letter}'`);
+      case STEP.fail:
+        step.fail!("pack");
     }
-    return { kind: "none", size: 0 };
   }
 
-  /** Digits at this place; they stop before the value could pass a C int. */
-  private number(otherwise: number): number {
-    let value = -1;
-    for (;;) {
-      const digit = this.text.charCodeAt(this.at) - 48;
-      if (!(digit >= 0 && digit <= 9)) break;
-      if (value > (MAX_SIZE - 9) / 10) break;
-      value = Math.max(value, 0) * 10 + digit;
-      this.at++;
-    }
-    return value < 0 ? otherwise : value;
+  private text(): string {
+    return checkString(this.args[this.argument++], this.argument, "pack");
   }
 
-  private integerSize(otherwise: number): number {
-    const size = this.number(otherwise);
-    if (size < 1 || size > MAX_INTEGER_BYTES) {
-      raise(`integral size (${size}) out of limits [1,${MAX_INTEGER_BYTES}]`);
-    }
-    return size;
+  private append(text: string): void {
+    this.state.charge(text.length + MAX_LENGTH_BYTES);
+    this.out += text;
+  }
+
+  private zeros(count: number): void {
+    if (count === 0) return;
+    this.state.charge(count);
+    this.state.spend(count >> 7);
+    this.out += count === 1 ? "\0" : "\0".repeat(count);
   }
 }
 
 /** The `size` bytes of `value`; bytes beyond eight continue the sign of a signed one. */
 function integerBytes(value: LuaInteger, size: number, littleEndian: boolean, signed: boolean): string {
   const lo = int64.low(value);
+  if (size === 1) return String.fromCharCode(lo & 0xff);
+  if (size === 2) {
+    return littleEndian
+      ? String.fromCharCode(lo & 0xff, (lo >> 8) & 0xff)
+      : String.fromCharCode((lo >> 8) & 0xff, lo & 0xff);
+  }
+  if (size === 4) return fourBytes(lo, littleEndian);
   const hi = int64.high(value);
+  if (size === 8) {
+    const first = fourBytes(littleEndian ? lo : hi, littleEndian);
+    return first + fourBytes(littleEndian ? hi : lo, littleEndian);
+  }
   const beyond = signed ? hi >> 31 : 0;
   let text = "";
   for (let i = 0; i < size; i++) {
@@ -156,6 +139,117 @@ function integerBytes(value: LuaInteger, size: number, littleEndian: boolean, si
   return text;
 }
 
+function fourBytes(v: number, littleEndian: boolean): string {
+  return littleEndian
+    ? String.fromCharCode(v & 0xff, (v >> 8) & 0xff, (v >> 16) & 0xff, (v >> 24) & 0xff)
+    : String.fromCharCode((v >> 24) & 0xff, (v >> 16) & 0xff, (v >> 8) & 0xff, v & 0xff);
+}
+
+/** For sizes below 8: others hold every integer. */
+function checkRange(value: LuaInteger, size: number, signed: boolean, argument: number): void {
+  const limit = 2 ** (size * 8 - (signed ? 1 : 0));
+  if (typeof value === "number") {
+    if (value < limit && value >= (signed ? -limit : 0)) return;
+  } else if (size === 7) {
+    const bound = int64.shl(1, size * 8 - (signed ? 1 : 0));
+    if (int64.lt(value, bound) && int64.le(signed ? int64.unm(bound) : 0, value)) return;
+  }
+  argumentError(argument, "pack", signed ? "integer overflow" : "unsigned overflow");
+}
+
+/** `string.packsize(format)` */
+export function packSize(state: LuaState, text: LuaValue): number {
+  const format = packFormat(typeof text === "string" ? text : checkString(text, 1, "packsize"));
+  if (format.packedSize !== undefined) return format.packedSize;
+  let total = 0;
+  for (let part: PackFormat | undefined = format; part !== undefined; part = part.following()) {
+    state.spend(part.steps.length);
+    for (const { op, size, alignment, fail } of part.steps) {
+      if (op === STEP.counted || op === STEP.zeroed) {
+        argumentError(1, "packsize", "variable-length format");
+      }
+      fail?.("packsize");
+      total += (-total & (alignment - 1)) + size;
+      if (total > MAX_SIZE) argumentError(1, "packsize", "format result too large");
+    }
+  }
+  format.packedSize = total;
+  return total;
+}
+
+/** `string.unpack(format, text [, position])`: the values, then the position behind them. */
+export function unpack(state: LuaState, format: LuaValue, subject: LuaValue, position: LuaValue): LuaResult {
+  const whole = packFormat(typeof format === "string" ? format : checkString(format, 1, "unpack"));
+  const text = typeof subject === "string" ? subject : checkString(subject, 2, "unpack");
+  const at = position === undefined ? 0 : startOffset(text, position);
+  if (++whole.unpackUses >= COMPILE_AFTER) {
+    if (whole.unpackUses === COMPILE_AFTER) whole.unpackCode = unpackCode(whole);
+    if (whole.unpackCode !== undefined) {
+      state.spend(whole.steps.length);
+      const values = whole.unpackCode(state, text, at);
+      if (values !== undefined) return values;
+    }
+  }
+  const unpacker = new Unpacker(state, text, at);
+  for (let part: PackFormat | undefined = whole; part !== undefined; part = part.following()) {
+    state.spend(part.steps.length);
+    unpacker.run(part.steps);
+  }
+  unpacker.values.push(unpacker.at + 1);
+  return unpacker.values;
+}
+
+class Unpacker {
+  readonly values: LuaValue[] = [];
+  at: number;
+  private readonly state: LuaState;
+  private readonly text: string;
+
+  constructor(state: LuaState, text: string, at: number) {
+    this.state = state;
+    this.text = text;
+    this.at = at;
+  }
+
+  run(steps: readonly Step[]): void {
+    for (let i = 0; i < steps.length; i++) this.step(steps[i]!);
+  }
+
+  private step(step: Step): void {
+    const { text, values } = this;
+    const { op, size } = step;
+    step.fail?.("unpack");
+    const padding = -this.at & (step.alignment - 1);
+    if (padding + size > text.length - this.at) argumentError(2, "unpack", "data string too short");
+    const at = this.at + padding;
+    this.at = at + size;
+    switch (op) {
+      case STEP.unsigned:
+      case STEP.signed:
+        values.push(readInteger(text, at, size, step.littleEndian, op === STEP.signed));
+        break;
+      case STEP.chars:
+        values.push(text.slice(at, at + size));
+        break;
+      case STEP.counted: {
+        const length = readInteger(text, at, size, step.littleEndian, false);
+        if (int64.ult(text.length - this.at, length)) argumentError(2, "unpack", "data string too short");
+        const end = this.at + int64.toNumber(length);
+        values.push(text.slice(this.at, end));
+        this.at = end;
+        break;
+      }
+      case STEP.zeroed: {
+        const end = text.indexOf("\0", at);
+        if (end < 0) argumentError(2, "unpack", "unfinished string for format 'z'");
+        this.state.spend((end - at) >> 7);
+        values.push(text.slice(at, end));
+        this.at = end + 1;
+      }
+    }
+  }
+}
+
 /** Reads `size` bytes at `at`; raises when they do not fit 64 bits. */
 function readInteger(
   text: string,
@@ -164,161 +258,32 @@ function readInteger(
   littleEndian: boolean,
   signed: boolean,
 ): LuaInteger {
+  const step = littleEndian ? 1 : -1;
+  // Where the byte of the lowest bits is.
+  const lowest = littleEndian ? at : at + size - 1;
   let lo = 0;
   let hi = 0;
-  const used = Math.min(size, 8);
-  for (let i = 0; i < used; i++) {
-    const byte = text.charCodeAt(littleEndian ? at + i : at + size - 1 - i);
-    if (i < 4) lo |= byte << (i * 8);
-    else hi |= byte << ((i - 4) * 8);
+  for (let i = 0; i < size && i < 4; i++) lo |= text.charCodeAt(lowest + i * step) << (i * 8);
+  if (size <= 4) {
+    if (!signed) return lo >>> 0;
+    return (lo << (32 - size * 8)) >> (32 - size * 8);
   }
+  for (let i = 4; i < size && i < 8; i++) hi |= text.charCodeAt(lowest + i * step) << ((i - 4) * 8);
   if (size < 8) {
-    if (signed) {
-      if (size <= 4) {
-        lo = (lo << (32 - size * 8)) >> (32 - size * 8);
-        hi = lo >> 31;
-      } else {
-        hi = (hi << (64 - size * 8)) >> (64 - size * 8);
-      }
-    }
-  } else {
-    const filler = signed && hi < 0 ? 0xff : 0;
-    for (let i = 8; i < size; i++) {
-      if (text.charCodeAt(littleEndian ? at + i : at + size - 1 - i) !== filler) {
-        raise(`${size}-byte integer does not fit into Lua Integer`);
-      }
+    if (signed) hi = (hi << (64 - size * 8)) >> (64 - size * 8);
+    return int64.make(hi, lo);
+  }
+  const filler = signed && hi < 0 ? 0xff : 0;
+  for (let i = 8; i < size; i++) {
+    if (text.charCodeAt(lowest + i * step) !== filler) {
+      raise(`${size}-byte integer does not fit into Lua Integer`);
     }
   }
   return int64.make(hi, lo);
 }
 
-function checkRange(value: LuaInteger, step: Step, argument: number): void {
-  if (step.size >= 8) return;
-  const limit = int64.shl(1, step.size * 8 - (step.kind === "signed" ? 1 : 0));
-  if (step.kind === "signed") {
-    if (int64.lt(value, int64.unm(limit)) || !int64.lt(value, limit)) {
-      argumentError(argument, "pack", "integer overflow");
-    }
-  } else if (int64.lt(value, 0) || !int64.lt(value, limit)) {
-    argumentError(argument, "pack", "unsigned overflow");
-  }
-}
-
-/** `string.pack(format, …)` */
-export function pack(state: LuaState, args: readonly LuaValue[]): string {
-  const reader = new FormatReader(checkString(args[0], 1, "pack"), "pack");
-  let out = "";
-  let argument = 1;
-  while (!reader.done) {
-    const step = reader.next(out.length);
-    state.spend(1);
-    if (step.padding > 0) out += "\0".repeat(step.padding);
-    switch (step.kind) {
-      case "signed":
-      case "unsigned": {
-        const value = checkInteger(args[argument++], argument, "pack");
-        checkRange(value, step, argument);
-        state.charge(step.size);
-        out += integerBytes(value, step.size, reader.littleEndian, step.kind === "signed");
-        break;
-      }
-      case "chars": {
-        const text = checkString(args[argument++], argument, "pack");
-        if (text.length > step.size) argumentError(argument, "pack", "string longer than given size");
-        state.charge(step.size);
-        out += text + "\0".repeat(step.size - text.length);
-        break;
-      }
-      case "counted": {
-        const text = checkString(args[argument++], argument, "pack");
-        if (step.size < 6 && text.length >= 2 ** (step.size * 8)) {
-          argumentError(argument, "pack", "string length does not fit in given size");
-        }
-        state.charge(step.size + text.length);
-        out += integerBytes(text.length, step.size, reader.littleEndian, false) + text;
-        break;
-      }
-      case "zeroed": {
-        const text = checkString(args[argument++], argument, "pack");
-        if (text.includes("\0")) argumentError(argument, "pack", "string contains zeros");
-        state.charge(text.length + 1);
-        out += `${text}\0`;
-        break;
-      }
-      case "padding":
-        out += "\0";
-        break;
-      default:
-        break;
-    }
-  }
-  return out;
-}
-
-/** `string.packsize(format)` */
-export function packSize(state: LuaState, format: LuaValue): number {
-  const reader = new FormatReader(checkString(format, 1, "packsize"), "packsize");
-  let total = 0;
-  while (!reader.done) {
-    const step = reader.next(total);
-    state.spend(1);
-    if (step.kind === "counted" || step.kind === "zeroed") {
-      argumentError(1, "packsize", "variable-length format");
-    }
-    total += step.padding + step.size;
-    if (total > MAX_SIZE) argumentError(1, "packsize", "format result too large");
-  }
-  return total;
-}
-
-/** `string.unpack(format, text [, position])`: the values, then the position behind them. */
-export function unpack(state: LuaState, format: LuaValue, subject: LuaValue, position: LuaValue): LuaResult {
-  const reader = new FormatReader(checkString(format, 1, "unpack"), "unpack");
-  const text = checkString(subject, 2, "unpack");
-  let at = startOffset(text, position);
-  const values: LuaValue[] = [];
-  while (!reader.done) {
-    const step = reader.next(at);
-    state.spend(1);
-    if (step.padding + step.size > text.length - at) argumentError(2, "unpack", "data string too short");
-    at += step.padding;
-    switch (step.kind) {
-      case "signed":
-      case "unsigned":
-        values.push(readInteger(text, at, step.size, reader.littleEndian, step.kind === "signed"));
-        break;
-      case "chars":
-        values.push(text.slice(at, at + step.size));
-        break;
-      case "counted": {
-        const length = readInteger(text, at, step.size, reader.littleEndian, false);
-        if (int64.ult(text.length - at - step.size, length)) {
-          argumentError(2, "unpack", "data string too short");
-        }
-        values.push(text.slice(at + step.size, at + step.size + int64.toNumber(length)));
-        at += int64.toNumber(length);
-        break;
-      }
-      case "zeroed": {
-        const end = text.indexOf("\0", at);
-        if (end < 0) argumentError(2, "unpack", "unfinished string for format 'z'");
-        state.spend((end - at) >> 7);
-        values.push(text.slice(at, end));
-        at = end + 1;
-        break;
-      }
-      default:
-        break;
-    }
-    at += step.size;
-  }
-  values.push(at + 1);
-  return values;
-}
-
 function startOffset(text: string, position: LuaValue): number {
-  const given = position === undefined ? 1 : checkInteger(position, 3, "unpack");
-  const asked = int64.toNumber(given);
+  const asked = typeof position === "number" ? position : int64.toNumber(checkInteger(position, 3, "unpack"));
   const start = asked > 0 ? asked - 1 : asked === 0 ? 0 : asked < -text.length ? 0 : text.length + asked;
   if (start > text.length) argumentError(3, "unpack", "initial position out of string");
   return start;
