@@ -13,8 +13,10 @@ import { argumentError, checkInteger, checkString, raise } from "./check.ts";
 import { packCode, unpackCode } from "./pack-compile.ts";
 import { MAX_SIZE, type PackFormat, packFormat, STEP, type Step } from "./pack-format.ts";
 
-/** Uses after which a format gets code of its own; generating it costs as much as a few hundred of them. */
+/** Uses after which a format gets code of its own. */
 const COMPILE_AFTER = 24;
+/** Budget for generating it: that takes as long as a thousand uses. */
+const COMPILE_UNITS = 1000;
 /** What the length in front of a text may take. */
 const MAX_LENGTH_BYTES = 16;
 
@@ -23,7 +25,10 @@ export function pack(state: LuaState, args: readonly LuaValue[]): string {
   const text = args[0];
   const format = packFormat(typeof text === "string" ? text : checkString(text, 1, "pack"));
   if (++format.packUses >= COMPILE_AFTER) {
-    if (format.packUses === COMPILE_AFTER) format.packCode = packCode(format);
+    if (format.packUses === COMPILE_AFTER) {
+      state.spend(COMPILE_UNITS);
+      format.packCode = packCode(format);
+    }
     if (format.packCode !== undefined) {
       state.spend(format.steps.length);
       const out = format.packCode(state, args);
@@ -183,7 +188,10 @@ export function unpack(state: LuaState, format: LuaValue, subject: LuaValue, pos
   const text = typeof subject === "string" ? subject : checkString(subject, 2, "unpack");
   const at = position === undefined ? 0 : startOffset(text, position);
   if (++whole.unpackUses >= COMPILE_AFTER) {
-    if (whole.unpackUses === COMPILE_AFTER) whole.unpackCode = unpackCode(whole);
+    if (whole.unpackUses === COMPILE_AFTER) {
+      state.spend(COMPILE_UNITS);
+      whole.unpackCode = unpackCode(whole);
+    }
     if (whole.unpackCode !== undefined) {
       state.spend(whole.steps.length);
       const values = whole.unpackCode(state, text, at);
