@@ -124,6 +124,11 @@ test.each<[string, LuaValue[]]>([
   ["concat", [indexable(), "", 1, 1e12]],
   ["concat", [tableOf(...Array.from({ length: 5000 }, () => "x".repeat(1e4)))]],
   ["move", [tableOf(), 1, 1e12, 2]],
+  ["move", [counting(200_000), 1, 199_999, 2]],
+  ["insert", [counting(200_000), 1, 0]],
+  ["remove", [counting(200_000), 1]],
+  ["sort", [counting(200_000)]],
+  ["sort", [counting(60_000), () => false]],
   ["create", [1e9]],
 ])("table.%s over too much meets the budget or the memory bound", (name, args) => {
   let units = 0;
@@ -141,6 +146,13 @@ test.each<[string, LuaValue[]]>([
   const limited = (small.globals.get("table") as LuaTable).get(name) as LuaFunction;
   expect(() => limited(...args)).toThrow(/out of budget|not enough memory/);
 });
+
+/** Has the items 1..n. */
+function counting(n: number): LuaTable {
+  const t = new LuaTable();
+  for (let i = 1; i <= n; i++) t.set(i, i);
+  return t;
+}
 
 /** Has a value at every index, so that only the bound ends the loop. */
 function indexable(): LuaTable {
