@@ -75,4 +75,15 @@ function flood() {
   next();
 }
 
-await { echo, ask, stream, flood }[command]();
+/** Holds a TCP connection: prints what comes back for each line of its input, and the code of the error that ends it. */
+function talk() {
+  const socket = connect(PORT, host, () => console.log("connected"));
+  socket.on("data", (chunk) => console.log(chunk.toString("latin1")));
+  socket.on("error", (error) => {
+    console.log(error.code);
+    process.exit(0);
+  });
+  process.stdin.on("data", (line) => socket.write(line));
+}
+
+await { echo, ask, stream, flood, talk }[command]();
