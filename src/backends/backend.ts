@@ -12,6 +12,8 @@ export interface Script {
   /** As the user named it, for messages and Lua chunk names. */
   readonly path: string;
   readonly source: string;
+  /** The bytes of a file that `require` would read, to check names of modules; undefined when there is none. */
+  readonly readFile?: (path: string) => string | undefined;
 }
 
 /** 1-based line and column (in bytes) of something in a script. */

@@ -14,7 +14,7 @@ test.each([
   ['require("conntrack")', ["1:1 error module-missing module 'conntrack' is not available"]],
   [
     "local t = {\n  f = function() if x then return { require('mylib') } end end }",
-    ["2:1 warning module-file module 'mylib' is not built in: a Lua file must provide it"],
+    ["2:1 warning module-file module 'mylib' is not built in, and no file of that name is found"],
   ],
 ])("%s", (source, problems) => {
   const withoutColumn = (line: string) => line.replace(/^(\d+):\d+/, "$1");
@@ -30,4 +30,11 @@ test("methods that a backend lacks", () => {
   expect(check(source, { forward: "not here" })).toEqual([
     expect.stringMatching(/^2:\d+ error method-missing 'forward': not here$/),
   ]);
+});
+
+test("a module that is a file is no problem", () => {
+  const readFile = (path: string) => (path === "my/lib.lua" ? "return {}" : undefined);
+  const check = (source: string) => checkScript({ path: "s.lua", source, readFile });
+  expect(check('require("my.lib")')).toEqual([]);
+  expect(check('require("my.other")')).toMatchObject([{ code: "module-file" }]);
 });

@@ -31,7 +31,7 @@ export function checkScript(script: Script, lacking: LackingMethods = {}): Diagn
   }
   const found: Diagnostic[] = [];
   forEachCall(main, (call) => {
-    const problem = requireProblem(call) ?? methodProblem(call, lacking);
+    const problem = requireProblem(call, script) ?? methodProblem(call, lacking);
     if (problem) found.push({ ...problem, position: { line: call.line, column: call.column } });
   });
   return found;
@@ -49,18 +49,23 @@ function syntaxProblem(error: LuaError): Diagnostic {
   };
 }
 
-function requireProblem(call: CallExpression): Omit<Diagnostic, "position"> | undefined {
+/** Where `require` looks for files, the script's folder and the working directory first. */
+const FILE_PATTERNS = ["?.lua", "?/init.lua", "/lib/modules/lua/?.lua", "/lib/modules/lua/?/init.lua"];
+
+function requireProblem(call: CallExpression, script: Script): Omit<Diagnostic, "position"> | undefined {
   const { callee, args } = call;
   if (call.method !== undefined || callee.kind !== "global" || callee.name !== "require") return undefined;
   const name = args[0]?.kind === "string" ? args[0].value : undefined;
   if (name === undefined || nativeModules.some((module) => module.name === name)) return undefined;
+  const paths = FILE_PATTERNS.map((pattern) => pattern.replace("?", name.replaceAll(".", "/")));
+  if (paths.some((path) => script.readFile?.(path) !== undefined)) return undefined;
   if (MISSING_MODULES.has(name)) {
     return { code: "module-missing", severity: "error", message: `module '${name}' is not available` };
   }
   return {
     code: "module-file",
     severity: "warning",
-    message: `module '${name}' is not built in: a Lua file must provide it`,
+    message: `module '${name}' is not built in, and no file of that name is found`,
   };
 }
 
