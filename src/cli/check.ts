@@ -3,6 +3,7 @@
 import type { Diagnostic } from "../backends/backend.ts";
 import { nfqueue } from "../backends/nfqueue.ts";
 import { sim } from "../backends/sim.ts";
+import { fileReader } from "../linux/script-files.ts";
 import { textFromLatin1 } from "../util/latin1.ts";
 import { EXIT_DONE, EXIT_FAILED, usageFailure } from "./failure.ts";
 import type { Streams, Subcommand } from "./main.ts";
@@ -27,7 +28,8 @@ async function run(line: ParsedLine, { out }: Streams): Promise<number> {
   const [name, extra] = line.positionals;
   if (name === undefined || extra !== undefined)
     throw usageFailure("give one script", "Try 'moonhook check --help'.");
-  const script = readScript(name);
+  const found = readScript(name);
+  const script = { ...found, readFile: fileReader(found.path) };
   let failed = false;
   for (const [backend, { check }] of Object.entries(backends)) {
     if (line.values["on"] !== undefined && line.values["on"] !== backend) continue;

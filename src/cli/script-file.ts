@@ -3,7 +3,6 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Script } from "../backends/backend.ts";
-import { fileReader } from "../linux/script-files.ts";
 import { LuaError, ScriptAbort } from "../lua/index.ts";
 import { textFromLatin1 } from "../util/latin1.ts";
 import { CommandFailure, EXIT_FAILED, EXIT_USAGE } from "./failure.ts";
@@ -22,7 +21,7 @@ export function readScript(name: string): Script {
     ]);
   }
   try {
-    return { path, source: readFileSync(path, "latin1"), readFile: fileReader(path) };
+    return { path, source: readFileSync(path, "latin1") };
   } catch (error) {
     throw new CommandFailure(EXIT_USAGE, `cannot read script '${path}': ${systemText(error)}`);
   }
