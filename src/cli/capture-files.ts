@@ -23,6 +23,7 @@ import { systemText, writeAll } from "./output.ts";
 const CHUNK_BYTES = 64 * 1024;
 
 export interface CaptureInput {
+  /** Each is valid until the next one is asked for. */
   readonly chunks: AsyncIterable<Uint8Array>;
   close(): void;
 }
@@ -67,7 +68,8 @@ async function* fileChunks(fd: number, stop: () => boolean, wrap: Wrap): AsyncGe
       throw wrap(error);
     }
     if (length === 0) return;
-    yield buffer.slice(0, length);
+    // Packets are dealt with before the next chunk is asked for, so one buffer does.
+    yield buffer.subarray(0, length);
     await setImmediate();
   }
 }
