@@ -23,7 +23,7 @@ function command(program: string, args: readonly string[], env: NodeJS.ProcessEn
 function expectSimToWork(run: (...args: string[]) => ReturnType<typeof command>): void {
   expect(run("run", SCRIPT, "--pcap", DNS, "--quiet")).toMatchObject({
     status: 0,
-    out: expect.stringMatching(/^20 packets/),
+    out: expect.stringMatching(/^50 packets/),
   });
   expect(run("check", SCRIPT).status).toBe(0);
 }
