@@ -4,54 +4,70 @@
  * the function of the items behind it, so the stack is as deep as the pattern has such items.
  */
 
-import { ITEM, type Item, REPEAT } from "./pattern-items.ts";
+import { ITEM, type Item, type ParsedPattern, REPEAT } from "./pattern-items.ts";
 
 /** What generated code shares with the matcher. */
 export interface PatternRuntime {
   readonly starts: Int32Array;
   readonly ends: Int32Array;
-  /** Steps since the budget was last charged. */
-  readonly meter: { steps: number };
+  /** Where the match begins, and the steps since the budget was last charged. */
+  readonly matched: { start: number; steps: number };
   flush(): void;
   balanced(subject: string, at: number, open: number, close: number): number;
   backReference(subject: string, at: number, capture: number): number;
   raise(message: string): never;
 }
 
-/** Matches at offset `at`; returns the end or −1. */
-export type Matcher = (subject: string, at: number) => number;
+/** Searches from offset `at` on; returns the end of the match or −1. */
+export type Finder = (subject: string, at: number) => number;
 
 export const FLUSH_STEPS = 1024;
-const STEP = `if (++meter.steps > ${FLUSH_STEPS}) flush();`;
+const STEP = `if (++matched.steps > ${FLUSH_STEPS}) flush();`;
 
-/** Generates, and lets the engine compile, the matcher of a list of items. */
-export function compilePattern(items: readonly Item[], runtime: PatternRuntime): Matcher {
-  const source = new PatternWriter(items).write();
-  const make = new Function("runtime", "sets", source) as (
-    runtime: PatternRuntime,
-    sets: readonly Uint8Array[],
-  ) => Matcher;
-  return make(
-    runtime,
-    items.map((item) => item.set),
-  );
+/** Generates, and lets the engine compile, the search for a pattern. */
+export function compilePattern(pattern: ParsedPattern, runtime: PatternRuntime): Finder {
+  const { items, first } = pattern;
+  const make = new Function("runtime", "first", "sets", new PatternWriter(pattern).write());
+  const sets = items.map((item) => item.set);
+  return make(runtime, first, sets) as Finder;
 }
 
 class PatternWriter {
+  private readonly pattern: ParsedPattern;
   private readonly items: readonly Item[];
   /** Items at which a function begins, in the order they were met. */
   private readonly entries = [0];
 
-  constructor(items: readonly Item[]) {
-    this.items = items;
+  constructor(pattern: ParsedPattern) {
+    this.pattern = pattern;
+    this.items = pattern.items;
   }
 
   write(): string {
-    const lines = ["const { starts, ends, meter, flush, balanced, backReference, raise } = runtime;"];
+    const lines = ["const { starts, ends, matched, flush, balanced, backReference, raise } = runtime;"];
     for (const k of this.items.keys()) lines.push(`const set${k} = sets[${k}];`);
     for (let n = 0; n < this.entries.length; n++) lines.push(this.function(this.entries[n]!));
-    lines.push("return match0;");
+    lines.push(this.search(), "return search;");
     return lines.join("\n");
+  }
+
+  /** What `search` in pattern.ts does. */
+  private search(): string {
+    const { anchored, prefix, first } = this.pattern;
+    if (anchored) return "function search(s, i) { matched.start = i; return match0(s, i); }";
+    const skip =
+      prefix !== ""
+        ? `const from = i; i = s.indexOf(${JSON.stringify(prefix)}, from);
+matched.steps += ((i < 0 ? s.length : i) - from) >> 4; if (i < 0) return -1;`
+        : first !== undefined
+          ? `const from = i; while (i < s.length && first[s.charCodeAt(i)] === 0) i++;
+matched.steps += (i - from) >> 1; if (i >= s.length) return -1;`
+          : "";
+    return `function search(s, i) {
+for (; i <= s.length; i++) { ${skip}
+if (++matched.steps > ${FLUSH_STEPS}) flush();
+const end = match0(s, i); if (end >= 0) { matched.start = i; return end; } }
+return -1; }`;
   }
 
   private function(first: number): string {
@@ -83,7 +99,7 @@ class PatternWriter {
     if (item.possessive) {
       if (item.repeat === REPEAT.optional) return `if (${here}) i++;`;
       const enough = item.least === 0 ? "" : `if (i === begin) return -1;`;
-      return `{ const begin = i; while (${here}) i++; ${enough} meter.steps += i - begin; }`;
+      return `{ const begin = i; while (${here}) i++; ${enough} matched.steps += i - begin; }`;
     }
     const rest = k + 1;
     if (!this.entries.includes(rest)) this.entries.push(rest);
@@ -96,7 +112,7 @@ class PatternWriter {
     switch (item.repeat) {
       case REPEAT.greedy:
         return `let at = i; while (${this.test(k, "at")}) at++;
-meter.steps += at - i;
+matched.steps += at - i;
 for (const least = i + ${item.least}; at >= least; at--) { ${STEP} ${attempt("at")} }
 return -1;`;
       case REPEAT.optional:

@@ -43,8 +43,8 @@ export interface ParsedPattern {
   readonly anchored: boolean;
   /** Number of captures at the end of the pattern. */
   readonly captures: number;
-  /** Captures left open at the end of the pattern, which is an error once they are read. */
-  readonly unfinished: ReadonlySet<number>;
+  /** Captures left open at the end of the pattern, which is an error once they are read; mostly none. */
+  readonly unfinished: ReadonlySet<number> | undefined;
   /** Characters every match begins with. */
   readonly prefix: string;
   /** Characters a match can begin with; undefined when that cannot be told, as when it may be empty. */
@@ -106,8 +106,23 @@ function escapedTable(text: string, at: number): Uint8Array {
   return classTables.get(text.charAt(at)) ?? characterTable(text.charCodeAt(at));
 }
 
+/** Sets by their text: each is memory of its own to the engine, and programs use few. */
+const bracketTables = new Map<string, Uint8Array>();
+const BRACKET_TABLES = 200;
+
 /** `[set]` from its bracket to `close`, the place of the closing one. */
 function bracketTable(text: string, open: number, close: number): Uint8Array {
+  const source = text.slice(open, close);
+  let table = bracketTables.get(source);
+  if (table === undefined) {
+    table = newBracketTable(text, open, close);
+    if (bracketTables.size >= BRACKET_TABLES) bracketTables.clear();
+    if (source.length <= BRACKET_TABLES) bracketTables.set(source, table);
+  }
+  return table;
+}
+
+function newBracketTable(text: string, open: number, close: number): Uint8Array {
   const table = new Uint8Array(256);
   let at = open + 1;
   const negated = text[at] === "^";
@@ -130,6 +145,7 @@ function bracketTable(text: string, open: number, close: number): Uint8Array {
 
 // --- Parsing ---
 
+const NO_FIELDS: Partial<Item> = {};
 const MISSING_BRACKET = "malformed pattern (missing ']')";
 const ENDS_WITH_ESCAPE = "malformed pattern (ends with '%')";
 
@@ -163,23 +179,23 @@ class PatternParser {
       items: this.items,
       anchored,
       captures: this.captures,
-      unfinished: new Set(this.unfinished),
+      unfinished: this.unfinished.length > 0 ? new Set(this.unfinished) : undefined,
       prefix: literalPrefix(this.items),
       first: firstSet(this.items),
     };
   }
 
-  private push(op: number, fields: Partial<Item> = {}): void {
+  /** Field by field, since a spread takes longer than all the rest. */
+  private push(op: number, fields: Partial<Item> = NO_FIELDS): void {
     this.items.push({
       op,
-      set: EMPTY,
-      repeat: REPEAT.once,
-      least: 0,
+      set: fields.set ?? EMPTY,
+      repeat: fields.repeat ?? REPEAT.once,
+      least: fields.least ?? 0,
       possessive: false,
-      index: 0,
-      other: 0,
-      message: "",
-      ...fields,
+      index: fields.index ?? 0,
+      other: fields.other ?? 0,
+      message: fields.message ?? "",
     });
   }
 
@@ -319,10 +335,15 @@ function markPossessive(items: Item[]): void {
   }
 }
 
+/** What takes no character, so that a match begins with what the next item begins with. */
+const isEmpty = ({ op }: Item): boolean =>
+  op === ITEM.open || op === ITEM.position || op === ITEM.close || op === ITEM.frontier;
+
 /** The leading characters that stand for themselves. */
 function literalPrefix(items: readonly Item[]): string {
   let prefix = "";
   for (const item of items) {
+    if (isEmpty(item)) continue;
     if (item.op !== ITEM.single || item.repeat !== REPEAT.once) break;
     const c = item.set.indexOf(1);
     if (item.set !== characterTables[c]) break;
@@ -334,7 +355,7 @@ function literalPrefix(items: readonly Item[]): string {
 function firstSet(items: readonly Item[]): Uint8Array | undefined {
   const first = new Uint8Array(256);
   for (const item of items) {
-    if (item.op === ITEM.open || item.op === ITEM.position || item.op === ITEM.close) continue;
+    if (isEmpty(item)) continue;
     if (item.op === ITEM.balance) {
       first[item.index] = 1;
       return first;

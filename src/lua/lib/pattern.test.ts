@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { LuaError } from "../error.ts";
-import { type Budget, ends, findPlain, matchStart, parsePattern, search, starts } from "./pattern.ts";
+import { type Budget, ends, findPlain, matched, parsePattern, search, starts } from "./pattern.ts";
 
 const numRuns = Number(process.env["MOONHOOK_FUZZ_RUNS"] ?? 300);
 
@@ -20,10 +20,10 @@ function budgetOf(units: number): Budget & { spent: number } {
 
 /** The match and its captures as text, undefined without a match. Position captures are numbers. */
 function find(subject: string, text: string, init = 0): (string | number)[] | undefined {
-  const pattern = parsePattern(text);
+  const pattern = parsePattern(text, budgetOf(1e6));
   const end = search(pattern, subject, init, budgetOf(1e6));
   if (end < 0) return undefined;
-  const found: (string | number)[] = [subject.slice(matchStart, end)];
+  const found: (string | number)[] = [subject.slice(matched.start, end)];
   for (let i = 0; i < pattern.captures; i++) {
     found.push(ends[i] === -1 ? starts[i]! : subject.slice(starts[i], ends[i]));
   }
@@ -90,12 +90,25 @@ describe("budget", () => {
     ["balance per start", "(".repeat(20_000), "%b()"],
     ["a long back reference", "a".repeat(20_000), "(a*)%1b"],
   ])("%s runs into the bound", (_name, subject, pattern) => {
-    expect(() => search(parsePattern(pattern), subject, 0, budgetOf(1e5))).toThrow(Exhausted);
+    const parsed = parsePattern(pattern, budgetOf(1e6));
+    // Often enough that the compiled form has its turn too.
+    for (let i = 0; i < 30; i++) {
+      expect(() => search(parsed, subject, 0, budgetOf(1e5))).toThrow(Exhausted);
+    }
+    expect(parsed.finder).toBeDefined();
+  });
+
+  test("a long pattern pays for its parsing", () => {
+    expect(() => parsePattern("a.".repeat(100_000), budgetOf(1e5))).toThrow(Exhausted);
+    let charged = 0;
+    const charging: Budget = { spend() {}, charge: (bytes) => void (charged += bytes) };
+    parsePattern("[a]".repeat(10_000), charging);
+    expect(charged).toBeGreaterThan(1e6);
   });
 
   test("an ordinary match is cheap", () => {
     const budget = budgetOf(1e6);
-    search(parsePattern("(%w+)%s*=%s*(%w+)"), "key = value", 0, budget);
+    search(parsePattern("(%w+)%s*=%s*(%w+)", budgetOf(1e6)), "key = value", 0, budget);
     expect(budget.spent).toBeLessThan(10);
   });
 

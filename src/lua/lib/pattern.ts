@@ -7,7 +7,7 @@
  */
 
 import { raise } from "./check.ts";
-import { compilePattern, FLUSH_STEPS, type Matcher } from "./pattern-compile.ts";
+import { compilePattern, type Finder, FLUSH_STEPS } from "./pattern-compile.ts";
 import { ITEM, type Item, MAX_CAPTURES, type ParsedPattern, parseItems, REPEAT } from "./pattern-items.ts";
 
 /** The part of a Lua state that bounds the work and the memory of library functions. */
@@ -23,91 +23,110 @@ const STEPS_PER_UNIT = 8;
 const CACHE_ENTRIES = 500;
 const CACHE_PATTERN_BYTES = 200;
 
-/** Searches after which a pattern is compiled; generating code costs as much as many of them. */
+/** Searches after which a pattern is compiled. */
 const COMPILE_AFTER = 24;
+/** Budget for it: generating code takes as long as a thousand searches. */
+const COMPILE_UNITS = 1000;
 /** Longer patterns stay interpreted: their code would be large. */
 const COMPILE_MAX_ITEMS = 60;
+/** What each character of a pattern may take when it is parsed: an item with a set of its own. */
+const PARSED_BYTES = 64;
 
-export interface Pattern extends ParsedPattern {
+export interface Pattern {
+  readonly parsed: ParsedPattern;
+  readonly captures: number;
+  readonly anchored: boolean;
   uses: number;
-  matcher: Matcher;
+  /** The compiled search. */
+  finder: Finder | undefined;
 }
 
 /** Registers of the last successful match. `ends` is −1 for a position capture. Offsets are 0-based. */
 export const starts: Int32Array = new Int32Array(MAX_CAPTURES);
 export const ends: Int32Array = new Int32Array(MAX_CAPTURES);
-/** Where the last successful `search` began. */
-export let matchStart = 0;
+/** `start`: where the last successful search found its match. `steps` is for the budget. */
+export const matched = { start: 0, steps: 0 };
 
 const cache = new Map<string, Pattern>();
 const unanchoredCache = new Map<string, Pattern>();
 
 /** Parses `text`, or finds it in the cache. Without `mayAnchor` a leading `^` is an ordinary character. */
-export function parsePattern(text: string, mayAnchor = true): Pattern {
+export function parsePattern(text: string, owner: Budget, mayAnchor = true): Pattern {
   const cached = mayAnchor ? cache : unanchoredCache;
-  let pattern = cached.get(text);
-  if (pattern === undefined) {
-    const parsed = parseItems(text, mayAnchor);
-    pattern = { ...parsed, uses: 0, matcher: (subject, at) => run(parsed.items, subject, 0, at) };
-    if (text.length <= CACHE_PATTERN_BYTES) {
-      if (cached.size >= CACHE_ENTRIES) cached.clear();
-      cached.set(text, pattern);
-    }
+  return cached.get(text) ?? newPattern(text, owner, mayAnchor, cached);
+}
+
+function newPattern(text: string, owner: Budget, mayAnchor: boolean, cached: Map<string, Pattern>): Pattern {
+  owner.spend(2 * text.length);
+  owner.charge(PARSED_BYTES * text.length);
+  const parsed = parseItems(text, mayAnchor);
+  const pattern: Pattern = {
+    parsed,
+    captures: parsed.captures,
+    anchored: parsed.anchored,
+    uses: 0,
+    finder: undefined,
+  };
+  if (text.length <= CACHE_PATTERN_BYTES) {
+    if (cached.size >= CACHE_ENTRIES) cached.clear();
+    cached.set(text, pattern);
   }
   return pattern;
 }
 
 // --- Matching ---
 
-const meter = { steps: 0 };
 let budget: Budget;
 
 function flushSteps(): void {
-  const units = Math.ceil(meter.steps / STEPS_PER_UNIT);
-  meter.steps = 0;
+  const units = Math.ceil(matched.steps / STEPS_PER_UNIT);
+  matched.steps = 0;
   budget.spend(units);
 }
 
 /**
  * Finds the first match that begins at or after `init` (only at `init` when the pattern is anchored).
- * Returns the offset behind its last character, or −1; `matchStart`, `starts` and `ends` tell the rest.
+ * Returns the offset behind its last character, or −1; `matched`, `starts` and `ends` tell the rest.
  */
 export function search(pattern: Pattern, subject: string, init: number, owner: Budget): number {
   budget = owner;
-  meter.steps = 1;
-  if (++pattern.uses === COMPILE_AFTER && pattern.items.length <= COMPILE_MAX_ITEMS) {
-    pattern.matcher = compilePattern(pattern.items, runtime);
-  }
-  const result = pattern.anchored ? matchHere(pattern, subject, init) : scan(pattern, subject, init);
+  matched.steps = 1;
+  const { finder } = pattern;
+  const result = finder === undefined ? searchInterpreted(pattern, subject, init) : finder(subject, init);
   flushSteps();
   return result;
 }
 
-function matchHere(pattern: Pattern, subject: string, at: number): number {
-  matchStart = at;
-  return pattern.matcher(subject, at);
+function searchInterpreted(pattern: Pattern, subject: string, init: number): number {
+  const { parsed } = pattern;
+  if (++pattern.uses === COMPILE_AFTER && parsed.items.length <= COMPILE_MAX_ITEMS) {
+    budget.spend(COMPILE_UNITS);
+    pattern.finder = compilePattern(parsed, runtime);
+  }
+  if (!parsed.anchored) return scan(parsed, subject, init);
+  matched.start = init;
+  return run(parsed.items, subject, 0, init);
 }
 
-function scan(pattern: Pattern, subject: string, at: number): number {
-  const { matcher, prefix, first } = pattern;
+function scan({ items, prefix, first }: ParsedPattern, subject: string, at: number): number {
   const length = subject.length;
   for (; at <= length; at++) {
     if (prefix !== "") {
       const from = at;
       at = subject.indexOf(prefix, from);
       // The engine compares many characters in the time the matcher takes one step.
-      meter.steps += ((at < 0 ? length : at) - from) >> 4;
+      matched.steps += ((at < 0 ? length : at) - from) >> 4;
       if (at < 0) return -1;
     } else if (first !== undefined) {
       const from = at;
       while (at < length && first[subject.charCodeAt(at)] === 0) at++;
-      meter.steps += (at - from) >> 1;
+      matched.steps += (at - from) >> 1;
       if (at >= length) return -1;
     }
-    if (meter.steps > FLUSH_STEPS) flushSteps();
-    const end = matcher(subject, at);
+    if (matched.steps > FLUSH_STEPS) flushSteps();
+    const end = run(items, subject, 0, at);
     if (end >= 0) {
-      matchStart = at;
+      matched.start = at;
       return end;
     }
   }
@@ -118,7 +137,7 @@ function scan(pattern: Pattern, subject: string, at: number): number {
 function run(items: readonly Item[], s: string, k: number, i: number): number {
   const length = s.length;
   for (; ; k++) {
-    if (++meter.steps > FLUSH_STEPS) flushSteps();
+    if (++matched.steps > FLUSH_STEPS) flushSteps();
     const item = items[k]!;
     switch (item.op) {
       case ITEM.single: {
@@ -129,7 +148,7 @@ function run(items: readonly Item[], s: string, k: number, i: number): number {
         } else if (item.repeat === REPEAT.greedy) {
           let at = i;
           while (at < length && set[s.charCodeAt(at)] === 1) at++;
-          meter.steps += at - i;
+          matched.steps += at - i;
           const least = i + item.least;
           if (at < least) return -1;
           if (!item.possessive) {
@@ -198,7 +217,7 @@ function backReference(s: string, i: number, capture: number): number {
   const size = ends[capture]! - start;
   // A position capture has no text to compare with and never matches.
   if (size < 0 || i + size > s.length) return -1;
-  meter.steps += size;
+  matched.steps += size;
   return s.startsWith(s.slice(start, start + size), i) ? i + size : -1;
 }
 
@@ -210,16 +229,16 @@ function balanced(s: string, i: number, open: number, close: number): number {
     const c = s.charCodeAt(at);
     if (c === close) {
       if (--depth === 0) {
-        meter.steps += at - i;
+        matched.steps += at - i;
         return at + 1;
       }
     } else if (c === open) depth++;
   }
-  meter.steps += s.length - i;
+  matched.steps += s.length - i;
   return -1;
 }
 
-const runtime = { starts, ends, meter, flush: flushSteps, balanced, backReference, raise };
+const runtime = { starts, ends, matched, flush: flushSteps, balanced, backReference, raise };
 
 /**
  * Offset of `needle` in `subject` at or after `init`, or −1. Long needles are sought by their beginning, so
@@ -231,7 +250,7 @@ export function findPlain(subject: string, needle: string, init: number, owner: 
   if (needle.length <= SHORT) return subject.indexOf(needle, init);
   const head = needle.slice(0, SHORT);
   for (let at = subject.indexOf(head, init); at >= 0; at = subject.indexOf(head, at + 1)) {
-    owner.spend(1 + (needle.length >> 7));
+    owner.spend(1 + (needle.length >> 5));
     if (subject.startsWith(needle, at)) return at;
   }
   return -1;

@@ -206,3 +206,17 @@ test("whatever the arguments, only a LuaError comes out", () => {
     { numRuns },
   );
 });
+
+test("upper, lower and reverse take every byte for itself", () => {
+  const ascii = (c: number, from: number, by: number): number => (c >= from && c < from + 26 ? c + by : c);
+  for (let c = 0; c < 256; c++) {
+    // Alone, and in a text that is long enough for the quicker ways.
+    for (const text of [String.fromCharCode(c), `Az${String.fromCharCode(c)}`.repeat(7)]) {
+      const bytes = [...text].map((one) => one.charCodeAt(0));
+      const wanted = (map: (c: number) => number): string => String.fromCharCode(...bytes.map(map));
+      expect(call("upper", text)).toBe(wanted((b) => ascii(b, 97, -32)));
+      expect(call("lower", text)).toBe(wanted((b) => ascii(b, 65, 32)));
+      expect(call("reverse", text)).toBe(String.fromCharCode(...bytes.reverse()));
+    }
+  }
+});
