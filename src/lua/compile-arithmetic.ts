@@ -259,7 +259,7 @@ export abstract class ArithmeticEmitter extends Emitter {
         target,
         this.#slow(tree, (inner) => this.#slowInto(inner)),
       );
-    } else this.emit(`${target}=${this.#slowText(tree)};`);
+    } else this.emit(this.handingIn(`${target}=${this.#slowText(tree)};`));
   }
 
   #slowInto(tree: Tree): string {

@@ -3,7 +3,8 @@
 import type { BinaryOperator, CallExpression, Expression, Span } from "./ast.ts";
 import { ArithmeticEmitter, integerOperand, isArithmetic, isPure } from "./compile-arithmetic.ts";
 import { isItself, jsName } from "./emit-names.ts";
-import type { Operand } from "./emitter.ts";
+import { type Operand, VARARG_ROUNDS } from "./emitter.ts";
+import { LONG_TEXT } from "./meter.ts";
 import { MAX_FIELDS } from "./table.ts";
 
 const COMPARISONS = new Set<string>(["==", "~=", "<", "<=", ">", ">="]);
@@ -135,16 +136,27 @@ export class ExpressionEmitter extends ArithmeticEmitter {
     const numbers = [x, y]
       .filter(({ type }) => type !== "small")
       .map(({ text }) => `typeof ${text}==="number"`);
-    const slow = `${this.mark(e)}${operation}(${a.text},${b.text})`;
+    const operate = `${this.mark(e)}${operation}(${a.text},${b.text})`;
     const not = e.op === "~=" ? "!" : "";
     if (numbers.length === 0) return `(${a.text}${isEquality ? "===" : e.op.replace(">", "<")}${b.text})`;
+    // Two long texts are compared out of line, since that takes long.
+    const mayBeText = x.type === "any" && y.type === "any";
     if (!this.isResumable) {
-      if (isEquality) return `${not}(${a.text}===${b.text}||(typeof ${a.text}==="object"&&${slow}))`;
+      const slow = this.handingInValue(operate);
+      if (isEquality) {
+        const text = mayBeText ? `typeof ${a.text}==="string"&&${a.text}.length>${LONG_TEXT}?` : "";
+        const same = text === "" ? "" : `${text}${this.handingInValue(`sameText(${a.text},${b.text})`)}:`;
+        return `${not}(${same}${a.text}===${b.text}||(typeof ${a.text}==="object"&&${slow}))`;
+      }
       return `(${numbers.join("&&")}?${a.text}${e.op.replace(">", "<")}${b.text}:${slow})`;
     }
+    const slow = operate;
     const target = this.temp();
+    const same = mayBeText
+      ? `(typeof ${a.text}==="string"&&${a.text}.length>${LONG_TEXT}?sameText(${a.text},${b.text}):${a.text}===${b.text})`
+      : `${a.text}===${b.text}`;
     const fast = isEquality
-      ? `(${target}=${a.text}===${b.text})||typeof ${a.text}!=="object"`
+      ? `(${target}=${same})||typeof ${a.text}!=="object"`
       : `${numbers.join("&&")}&&((${target}=${a.text}${e.op.replace(">", "<")}${b.text}),true)`;
     this.emitOperation(e, target, slow, fast, "truth");
     return not === "" ? target : `!${target}`;
@@ -251,8 +263,12 @@ export class ExpressionEmitter extends ArithmeticEmitter {
   }
 
   #emitStore(span: Span, target: string, operation: string, fast?: string): void {
-    if (this.isResumable) this.emitOperation(span, target, operation, fast);
-    else this.emit(fast === undefined ? `${operation};` : `if(!(${fast}))${operation};`);
+    if (this.isResumable) {
+      this.emitOperation(span, target, operation, fast);
+      return;
+    }
+    const whole = this.handingIn(`${operation};`);
+    this.emit(fast === undefined ? whole : `if(!(${fast})){${whole}}`);
   }
 
   #table(e: Extract<Expression, { kind: "table" }>): string {
@@ -261,7 +277,7 @@ export class ExpressionEmitter extends ArithmeticEmitter {
     const positional = items.filter((item) => item.key === undefined);
     if (positional.length === items.length) {
       const values = this.items(items.map((item) => item.value));
-      this.emit(`${target}=${this.mark(e)}array([${["undefined", ...values].join(",")}]);`);
+      this.emit(this.handingIn(`${target}=${this.mark(e)}array([${["undefined", ...values].join(",")}]);`));
       return target;
     }
     const names = items.flatMap(({ key }) => (key === undefined ? [] : [fieldName(key)]));
@@ -270,7 +286,7 @@ export class ExpressionEmitter extends ArithmeticEmitter {
     // In the order of the source; positional items go in last, as in PUC Lua they do.
     const list = positional.length > 0 ? this.temp() : "";
     if (list !== "") this.emit(`${list}=[undefined];`);
-    this.emit(asFields ? `${target}=new Fields();` : `${target}=keyed();`);
+    this.emit(asFields ? `${target}=new Fields();` : this.handingIn(`${target}=keyed();`));
     for (const [i, { key, value }] of items.entries()) {
       this.withTemps(() => {
         if (key === undefined) {
@@ -285,14 +301,13 @@ export class ExpressionEmitter extends ArithmeticEmitter {
           this.emit(asFields ? `${target}.${name}=${text};` : `${target}.setField("${name}",${text});`);
         } else {
           const [k, v] = this.operands([key, value]);
-          this.emit(`${this.mark(e)}put(${target},${k!.text},${v!.text});`);
+          this.emit(this.handingIn(`${this.mark(e)}put(${target},${k!.text},${v!.text});`));
         }
       });
     }
     const rest = list === "" ? "" : `,${list}`;
-    this.emit(
-      `${target}=${this.mark(e)}${asFields ? `record(${target},${names.length}${rest})` : `fill(${target}${rest})`};`,
-    );
+    const made = asFields ? `record(${target},${names.length}${rest})` : `fill(${target}${rest})`;
+    this.emit(this.handingIn(`${target}=${this.mark(e)}${made};`));
     return target;
   }
 
@@ -301,7 +316,8 @@ export class ExpressionEmitter extends ArithmeticEmitter {
       .filter((variable) => !isItself(variable, e))
       .map((variable) => (isItself(variable, this.body) ? "$lua" : jsName(variable)));
     const make = this.isResumable ? `make[${e.id}]` : `make${e.id}`;
-    return { text: `closure(${make}(${captured.join(",")}))`, type: "function", isComplex: true };
+    const text = `closure(${make}(${captured.join(",")}),${captured.length})`;
+    return { text: this.handingInValue(text), type: "function", isComplex: true };
   }
 
   // ---- calls
@@ -313,6 +329,7 @@ export class ExpressionEmitter extends ArithmeticEmitter {
     args: string[];
     mark: string;
   } {
+    if (call.args.at(-1)?.kind === "vararg") this.emit(`$.fuel-=${VARARG_ROUNDS};`);
     if (call.method !== undefined) {
       const { method } = call;
       this.unit.methods.add(method);

@@ -136,7 +136,17 @@ export class StatementEmitter extends ExpressionEmitter {
 
   /** Goes to `exit`, through the ends of the scopes that it leaves. */
   #emitExit(exit: Exit): void {
-    if (this.localFuel !== exit.fuel) this.emit(`$.fuel=${this.localFuel};`);
+    const { localFuel } = this;
+    if (localFuel !== exit.fuel) {
+      this.emit(`$.fuel=${localFuel};`);
+      // What the jump itself counts is counted there.
+      this.localFuel = exit.fuel;
+      this.#emitJump(exit);
+      this.localFuel = localFuel;
+    } else this.#emitJump(exit);
+  }
+
+  #emitJump(exit: Exit): void {
     if (exit.depth >= this.#scopes.length) {
       exit.jump();
       return;
@@ -331,7 +341,7 @@ export class StatementEmitter extends ExpressionEmitter {
     else {
       this.emit(`${limit}=${to!.text};`);
       const isUsual = `typeof ${limit}==="number"&&${limit}<=${LOOP_BOUND}&&${limit}>=-${LOOP_BOUND}`;
-      this.emit(`if(!(${isUsual}))${limit}=${this.mark(s)}forLimit(${limit});`);
+      this.emit(`if(!(${isUsual})){${this.handingIn(`${limit}=${this.mark(s)}forLimit(${limit});`)}}`);
     }
     const bound = to!.type === "small" ? [to!.min!, to!.max!] : [-LOOP_BOUND, LOOP_BOUND];
     const range =
@@ -361,7 +371,7 @@ export class StatementEmitter extends ExpressionEmitter {
     const usual = [i, limit, step].map((name) => `typeof ${name}==="number"`).join("&&");
     // `forprep` gives numbers after all, or an iterator for what is beyond them.
     this.emit(
-      `if(!(${usual}&&${step}!==0)){${this.mark(s)}${slow}=forprep(${i},${limit},${step});` +
+      `if(!(${usual}&&${step}!==0)){${this.handingIn(`${slow}=${this.mark(s)}forprep(${i},${limit},${step});`)}` +
         `if(${slow}===undefined){${i}=$.forStart;${limit}=$.forEnd;${step}=$.forStep;}else{${i}=0;${limit}=0;${step}=0;}}`,
     );
     const { constant } = by;

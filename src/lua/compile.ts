@@ -10,7 +10,7 @@
 import type { Chunk, FunctionBody } from "./ast.ts";
 import { StatementEmitter } from "./compile-statement.ts";
 import { isItself, jsName } from "./emit-names.ts";
-import { MACHINE, OPERATIONS, Unit } from "./emitter.ts";
+import { MACHINE, OPERATIONS, Unit, VARARG_ROUNDS } from "./emitter.ts";
 import type { Site } from "./position.ts";
 import { chooseWide } from "./wide.ts";
 
@@ -75,8 +75,9 @@ class FunctionEmitter extends StatementEmitter {
     const locals = [...this.locals].filter((name) => !parameters.includes(name));
     const declarations = locals.length > 0 ? `let ${locals.join(",")};` : "";
     const names = parameters.join(",");
+    const enters = f.isVararg ? `($.fuel-=1+${VARARG_ROUNDS})<0` : "--$.fuel<0";
     if (!this.isResumable) {
-      const enter = `if(--$.fuel<0){if($.entering)return $.enter(chunk,${f.id},[${captured.join(",")}],$lua);${this.mark(f)}$.refill();}`;
+      const enter = `if(${enters}){if($.entering)return $.enter(chunk,${f.id},[${captured.join(",")}],$lua);${this.mark(f)}$.refill();}`;
       return `function make${f.id}(${captured.join(",")}){return function $lua(${names}){${enter}${declarations}\n${body.code}}}`;
     }
     const restore = this.saved.map(
@@ -86,7 +87,7 @@ class FunctionEmitter extends StatementEmitter {
     const places = `const places={chunk:chunkName,lines:[${["0", ...this.saved.map(({ line }) => line)].join(",")}]};`;
     const enter =
       `let pc=0;${declarations}if($.rewinding){const v=$.frame;switch(pc=v[1]){${restore.join("\n")}}}` +
-      `else if(--$.fuel<0)${this.mark(f)}$.refill();`;
+      `else if(${enters})${this.mark(f)}$.refill();`;
     return `${places}\nfunction make${f.id}(${[...captured, "$lua"].join(",")}){return function $co(${names}){${enter}\n${this.inside(body)}}}`;
   }
 

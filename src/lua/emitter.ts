@@ -66,6 +66,7 @@ export const MACHINE = [
   "co",
   "settle",
   "isTrue",
+  "sameText",
   "TailCall",
   "LuaTable",
   "LuaUserdata",
@@ -73,6 +74,12 @@ export const MACHINE = [
   "W",
   "stringByte",
 ] as const;
+
+/** Classes that a method is looked for in here; a longer chain may be a ring. */
+const MAX_CLASSES = 16;
+
+/** What it costs to hand on `...`, which may be long. */
+export const VARARG_ROUNDS = "(va.length>>3)";
 
 /** What is known of a value when code is generated. */
 export type Type = "any" | "nil" | "boolean" | "string" | "table" | "function" | "integer" | "small";
@@ -123,7 +130,7 @@ export class Unit {
         `const method_${name}=(o)=>{let m,v,t=o;if(o!==undefined){if(o.constructor===LuaTable){` +
         `if((v=o.fields.${name})!==undefined)return v;m=o.hash===undefined?o.metatable:undefined;}` +
         `else if(o.constructor===LuaUserdata)m=o.metatable;else if(typeof o==="string")m=$.stringMetatable;` +
-        `while(m!==undefined){t=m.fields.__index;if(t===undefined||t.constructor!==LuaTable)break;` +
+        `for(let n=0;m!==undefined&&n<${MAX_CLASSES};n++){t=m.fields.__index;if(t===undefined||t.constructor!==LuaTable)break;` +
         `if((v=t.fields.${name})!==undefined)return v;m=t.hash===undefined?t.metatable:undefined;}}` +
         `return index(o,"${name}");};`,
     );
@@ -210,7 +217,8 @@ export class Emitter {
     wanted: "first" | "truth" | "raw" = "first",
   ): void {
     if (!this.isResumable) {
-      this.emit(fast === undefined ? `${target}=${operation};` : `if(!(${fast}))${target}=${operation};`);
+      const whole = this.handingIn(`${target}=${operation};`);
+      this.emit(fast === undefined ? whole : `if(!(${fast})){${whole}}`);
       return;
     }
     const names = [...this.kept, ...this.visible];
@@ -345,6 +353,23 @@ export class Emitter {
   }
 
   // ---- limits
+
+  /**
+   * Statements out of line, which may fail, run a metamethod or owe something: what a local has counted is handed in
+   * before, and what is then left is taken back.
+   */
+  protected handingIn(statements: string): string {
+    const fuel = this.localFuel;
+    return fuel === undefined ? statements : `$.fuel=${fuel};${statements}${fuel}=$.fuel;`;
+  }
+
+  /** The same for an expression. */
+  protected handingInValue(expression: string): string {
+    const fuel = this.localFuel;
+    if (fuel === undefined) return expression;
+    const value = this.temp();
+    return `($.fuel=${fuel},${value}=${expression},${fuel}=$.fuel,${value})`;
+  }
 
   protected emitTick(span: Span): void {
     const fuel = this.localFuel;

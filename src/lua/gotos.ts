@@ -3,14 +3,22 @@
 import type { Statement } from "./ast.ts";
 import { blocksOf } from "./syntax-walk.ts";
 
-/** Whether a goto in `statement`, however deep, means the label `name` of the enclosing block. */
-function jumpsTo(statement: Statement, name: string): boolean {
-  if (statement.kind === "goto") return statement.label === name;
-  return blocksOf(statement).some(
-    (block) =>
-      !block.statements.some((inner) => inner.kind === "label" && inner.name === name) &&
-      block.statements.some((inner) => jumpsTo(inner, name)),
-  );
+const outward = new WeakMap<Statement, ReadonlySet<string>>();
+
+/** The names of the gotos in a statement, however deep, that mean a label of the enclosing block. */
+function gotosOutward(statement: Statement): ReadonlySet<string> {
+  const known = outward.get(statement);
+  if (known !== undefined) return known;
+  const names = new Set<string>();
+  if (statement.kind === "goto") names.add(statement.label);
+  for (const block of blocksOf(statement)) {
+    const labels = new Set<string>();
+    for (const inner of block.statements) if (inner.kind === "label") labels.add(inner.name);
+    for (const inner of block.statements)
+      for (const name of gotosOutward(inner)) if (!labels.has(name)) names.add(name);
+  }
+  outward.set(statement, names);
+  return names;
 }
 
 export interface UsedLabel {
@@ -23,10 +31,21 @@ export interface UsedLabel {
 
 /** The labels of a list of statements that some goto in it means. */
 export function usedLabels(statements: readonly Statement[]): UsedLabel[] {
+  if (!statements.some(({ kind }) => kind === "label")) return [];
+  /** The first and the last statement with a goto to each name. */
+  const first = new Map<string, number>();
+  const last = new Map<string, number>();
+  for (const [index, statement] of statements.entries()) {
+    for (const name of gotosOutward(statement)) {
+      if (!first.has(name)) first.set(name, index);
+      last.set(name, index);
+    }
+  }
   return statements.flatMap((statement, index) => {
     if (statement.kind !== "label") return [];
-    const forward = statements.slice(0, index).some((other) => jumpsTo(other, statement.name));
-    const backward = statements.slice(index + 1).some((other) => jumpsTo(other, statement.name));
-    return forward || backward ? [{ name: statement.name, index, forward, backward }] : [];
+    const { name } = statement;
+    const forward = first.has(name) && first.get(name)! < index;
+    const backward = last.has(name) && last.get(name)! > index;
+    return forward || backward ? [{ name, index, forward, backward }] : [];
   });
 }

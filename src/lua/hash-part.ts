@@ -6,6 +6,7 @@
  */
 
 import { toDecimal } from "./int64.ts";
+import { owe } from "./meter.ts";
 import { LuaInt64, type LuaValue } from "./value.ts";
 
 export type Key = Exclude<LuaValue, undefined>;
@@ -108,6 +109,7 @@ export class HashPart {
   }
 
   #box(key: LuaInt64, create: boolean): LuaInt64 {
+    owe(1);
     const text = toDecimal(key);
     const known = this.#boxes?.get(text);
     if (known !== undefined || !create) return known ?? key;

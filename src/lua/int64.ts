@@ -7,6 +7,7 @@
  * a value leaves the machine range anyway: decimal text and division by a large divisor.
  */
 
+import { owe } from "./meter.ts";
 import { LuaInt64, type LuaInteger } from "./value.ts";
 
 export const MAX_SAFE = 2 ** 53 - 1;
@@ -229,12 +230,15 @@ const isSpace = (c: number): boolean => c === 32 || (c >= 9 && c <= 13);
 
 /** Up to this many decimal digits always fit a safe integer. */
 const SAFE_DIGITS = 15;
+/** To read a longer text takes a time that counts. */
+const LONG_NUMERAL = 64;
 
 /**
  * The integer a numeral stands for, with spaces around and a sign allowed: decimal, or hexadecimal after `0x`,
  * which wraps. Anything else, a decimal outside 64 bits included, gives undefined.
  */
 export function parseInteger(text: string): LuaInteger | undefined {
+  if (text.length > LONG_NUMERAL) owe(text.length >> 5);
   let at = 0;
   let end = text.length;
   while (at < end && isSpace(text.charCodeAt(at))) at++;

@@ -7,6 +7,7 @@ import { type Frame, type ResumableFunction, resumableVersion } from "./coroutin
 import { LuaError, ScriptAbort } from "./error.ts";
 import * as int64 from "./int64.ts";
 import { describeType, raise, typeName } from "./lib/check.ts";
+import { owe, oweForText } from "./meter.ts";
 import { CoroutineClose, closeError, closeReason, Operations, truthOf } from "./operations.ts";
 import { asNative, currentPositions, where } from "./position.ts";
 import {
@@ -35,10 +36,20 @@ import {
 
 /** Loop rounds and calls between two looks at the limits. */
 const SLICE = 10_000;
+/** Memory that is handed out between two looks, and how much of it costs as much as a round. */
+const STEP_BYTES = 64 * 1024;
+const BYTES_PER_ROUND = 512;
+/** What an object costs beyond its bytes: the collector looks at it again and again. */
+const OBJECT_ROUNDS = 1;
+const FIELDS_PER_ROUND = 8;
 /** What an entry of a table takes, about. */
 const ENTRY_BYTES = 24;
 const TABLE_BYTES = 128;
 const CLOSURE_BYTES = 96;
+const CAPTURED_BYTES = 48;
+const FRAME_BYTES = 64;
+/** The text of an address, and what remembers it. */
+const ADDRESS_BYTES = 128;
 /** Tail calls that really are calls, before one is returned to be made by the caller. */
 const TAILS = 200;
 /** Objects with `__call` that may stand for one another. */
@@ -80,7 +91,11 @@ export class Machine {
   /** The functions behind `pairs` and `ipairs`, which base.ts makes. */
   iterators: Iterators | undefined = undefined;
   readonly #limits: Limits;
+  /** About what is alive, and bytes that may be handed out before the next look. */
   #charged = 0;
+  #room = STEP_BYTES;
+  /** Set when a limit was reached: nothing goes on until the next callback. */
+  #abort: ScriptAbort | undefined = undefined;
   /** `growth.entries` as far as it is charged; what other states grew meanwhile is not ours. */
   #entriesCharged = 0;
 
@@ -106,7 +121,6 @@ export class Machine {
   readonly LuaUserdata = LuaUserdata;
   readonly Fields = Fields;
   readonly W = W;
-  readonly list = resultList;
   readonly drop = settle;
   readonly box = int64.make;
   readonly join = int64.make;
@@ -135,31 +149,63 @@ export class Machine {
 
   // ---- limits
 
-  /** Starts a callback with `budget` rounds and calls. */
+  /** Starts a callback with `budget` rounds and calls. Throws `ScriptAbort` when memory is short already. */
   begin(budget: number): void {
     this.fuel = Math.min(budget, SLICE);
     this.reserve = budget - this.fuel;
     this.tails = TAILS;
     this.unwinding = false;
     this.rewinding = false;
+    this.failure = undefined;
     this.left = [];
     this.nesting = 0;
+    this.#abort = undefined;
     this.#entriesCharged = growth.entries;
     if (this.#limits.liveBytes === undefined) this.#charged = 0;
+    this.#room = STEP_BYTES;
+    if (this.#charged > this.#limits.memoryLimitBytes) this.#look(0);
+  }
+
+  /** Ends a callback: what it allocated since the last look counts for the next one. */
+  end(): void {
+    this.#charged += STEP_BYTES - this.#room + this.#newEntries() * ENTRY_BYTES;
+    this.#room = STEP_BYTES;
+  }
+
+  #newEntries(): number {
+    const count = growth.entries - this.#entriesCharged;
+    this.#entriesCharged = growth.entries;
+    return count;
+  }
+
+  /** Throws what a limit has thrown before: whatever a script did meanwhile, it is over. */
+  readonly checkAborted = (): void => {
+    if (this.#abort !== undefined) throw this.#abort;
+  };
+
+  #stop(reason: "budget" | "memory", text: string): never {
+    this.checkAborted();
+    // First without its position: looking for that may fail, when the stack is nearly full.
+    this.#abort = new ScriptAbort(reason, text);
+    this.fuel = 0;
+    this.reserve = 0;
+    this.#room = 0;
+    this.#abort = new ScriptAbort(reason, `${where()}${text}`);
+    throw this.#abort;
   }
 
   /** The slice is used up: looks at the limits and takes the next one. */
   readonly refill = (): void => {
-    this.charge((growth.entries - this.#entriesCharged) * ENTRY_BYTES);
-    this.#entriesCharged = growth.entries;
-    if (this.reserve <= 0) {
-      this.fuel = 0;
-      throw new ScriptAbort("budget", `${where()}instruction budget exceeded`);
-    }
+    this.checkAborted();
     // `fuel` is negative by what was spent beyond the slice.
     this.reserve += this.fuel;
-    this.fuel = Math.max(0, Math.min(this.reserve, SLICE));
-    this.reserve -= this.fuel;
+    this.fuel = 0;
+    this.charge(this.#newEntries() * ENTRY_BYTES);
+    if (this.reserve < 0) this.#stop("budget", "instruction budget exceeded");
+    // Charging may have taken a slice already.
+    const fuel = Math.min(this.reserve, SLICE - this.fuel);
+    this.fuel += fuel;
+    this.reserve -= fuel;
   };
 
   /** The same for a loop that counts in a local, of which `fuel` is left. */
@@ -176,26 +222,33 @@ export class Machine {
 
   /** Announces an allocation of `bytes`. */
   readonly charge = (bytes: number): void => {
-    this.#charged += bytes;
-    if (this.#charged > this.#limits.memoryLimitBytes) this.#look(bytes);
+    this.#room -= bytes;
+    if (this.#room < 0) this.#makeRoom(bytes);
   };
 
   /** Bytes announced since the last look. */
   get allocatedBytes(): number {
-    return this.#charged;
+    return this.#charged + STEP_BYTES - this.#room;
+  }
+
+  #makeRoom(bytes: number): void {
+    this.checkAborted();
+    const used = STEP_BYTES - this.#room;
+    this.#room = STEP_BYTES;
+    this.#charged += used;
+    if (this.#charged > this.#limits.memoryLimitBytes) this.#look(bytes);
+    this.spend(Math.ceil(used / BYTES_PER_ROUND));
   }
 
   #look(bytes: number): void {
     const { memoryLimitBytes, liveBytes } = this.#limits;
     const live = bytes > memoryLimitBytes ? undefined : liveBytes?.();
-    if (live === undefined) this.#outOfMemory();
-    if (live + bytes > memoryLimitBytes) this.#outOfMemory();
-    this.#charged = bytes;
-  }
-
-  #outOfMemory(): never {
-    this.#charged = 0;
-    throw new ScriptAbort("memory", `${where()}not enough memory`);
+    // A script that is refused has not got the bytes, and may not have many more before the next look.
+    if (bytes > memoryLimitBytes) this.#charged -= bytes;
+    else this.#charged = live === undefined ? this.#charged : Math.min(live + bytes, memoryLimitBytes);
+    if (live === undefined || live + bytes > memoryLimitBytes) this.#stop("memory", "not enough memory");
+    // The collector would have no other work if a script that uses most of its bound were looked at all the time.
+    this.#charged = Math.min(this.#charged, Math.floor(memoryLimitBytes / 2) + bytes);
   }
 
   // ---- values
@@ -243,7 +296,10 @@ export class Machine {
     }
     if (typeof value === "object" || typeof value === "function") {
       const name = this.metamethod(value, "__name");
-      return `${typeof name === "string" ? name : typeName(value)}: ${addressOf(value)}`;
+      const type = typeof name === "string" ? name : typeName(value);
+      this.charge(type.length + ADDRESS_BYTES);
+      owe(1);
+      return `${type}: ${addressOf(value)}`;
     }
     return value === undefined ? "nil" : String(value);
   };
@@ -282,6 +338,13 @@ export class Machine {
     return native;
   };
 
+  /** All results of a call. To hand on a long list costs its copying. */
+  readonly list = (result: LuaResult): LuaValue[] => {
+    const results = resultList(result);
+    if (results.length > FIELDS_PER_ROUND) this.fuel -= results.length >> 3;
+    return results;
+  };
+
   readonly tail = (callee: LuaFunction, args: LuaValue[]): TailCall => {
     this.tails = TAILS;
     return new TailCall(callee, args);
@@ -292,6 +355,7 @@ export class Machine {
   /** A table of positional values; `values[0]` is a filler. The list becomes the table's. */
   readonly array = (values: LuaValue[]): LuaTable => {
     this.charge(TABLE_BYTES + 8 * values.length);
+    this.fuel -= OBJECT_ROUNDS + Math.floor(values.length / FIELDS_PER_ROUND);
     const table = new LuaTable();
     let end = values.length;
     while (end > 1 && values[end - 1] === undefined) end--;
@@ -305,6 +369,7 @@ export class Machine {
   /** A table of `count` fields, and the items of `values`. */
   readonly record = (fields: FieldObject, count: number, values?: LuaValue[]): LuaTable => {
     this.charge(TABLE_BYTES + ENTRY_BYTES * count);
+    this.fuel -= OBJECT_ROUNDS + Math.floor(count / FIELDS_PER_ROUND);
     const table = values === undefined ? new LuaTable() : this.array(values);
     table.fields = fields;
     table.fieldCount = count;
@@ -314,6 +379,7 @@ export class Machine {
   /** A table for a constructor with computed keys; `fill` puts the items in when all is evaluated. */
   readonly keyed = (): LuaTable => {
     this.charge(TABLE_BYTES);
+    this.fuel -= OBJECT_ROUNDS;
     return new LuaTable();
   };
 
@@ -333,8 +399,10 @@ export class Machine {
     return table;
   };
 
-  readonly closure = (f: LuaFunction): LuaFunction => {
-    this.charge(CLOSURE_BYTES);
+  /** A function that captured `count` variables; each may be alive only because of it. */
+  readonly closure = (f: LuaFunction, count: number): LuaFunction => {
+    this.charge(CLOSURE_BYTES + CAPTURED_BYTES * count);
+    this.fuel -= OBJECT_ROUNDS + (count >> 2);
     return f;
   };
 
@@ -385,6 +453,13 @@ export class Machine {
   };
 
   /** What a loop over `next`, or over the steps of `ipairs`, goes by; undefined for any other iterator. */
+  /** Whether two texts are equal, the first of which is long. */
+  readonly sameText = (a: string, b: LuaValue): boolean => {
+    if (typeof b !== "string" || a.length !== b.length) return false;
+    oweForText(a.length);
+    return a === b;
+  };
+
   readonly cursor = (iterator: LuaValue, state: LuaValue, control: LuaValue): Cursor | undefined => {
     if (iterator === this.iterators?.next && state instanceof LuaTable && control === undefined) {
       return new TableCursor(state);
@@ -409,6 +484,7 @@ export class Machine {
 
   /** Keeps what a function that is left needs to go on. */
   readonly save = (frame: Frame): undefined => {
+    this.charge(FRAME_BYTES + 8 * frame.length);
     this.left.push(frame);
   };
 
@@ -464,15 +540,34 @@ export class Machine {
   }
 }
 
-/** Anything thrown while Lua ran, as the error that Lua code may catch; limits are not for it to see. */
+/** What the engine says when a string, an array, a Map or a buffer would be too large for it. */
+const TOO_LARGE = [
+  "Invalid string length",
+  "Invalid array length",
+  "allocation failed",
+  "maximum size",
+  "typed array length",
+];
+
+/**
+ * Anything thrown while Lua ran, as the error that Lua code may catch; limits are not for it to see. Nothing here may
+ * need much stack: there may be little left.
+ */
 export function toLuaError(error: unknown): LuaError {
   if (error instanceof LuaError) return error;
-  if (error instanceof RangeError) {
-    if (/string length|array length|allocation/i.test(error.message))
-      return new LuaError("not enough memory");
+  if (isStackOverflow(error)) {
+    // Whoever counts rounds in a local could not hand them in.
+    owe(SLICE);
     return new LuaError("stack overflow");
   }
+  if (error instanceof RangeError && TOO_LARGE.some((text) => error.message.includes(text)))
+    return new LuaError("not enough memory");
   throw error;
+}
+
+/** Also when the engine had no stack left for a regular expression, which it calls a syntax error. */
+export function isStackOverflow(error: unknown): boolean {
+  return error instanceof Error && error.message.includes("Maximum call stack size exceeded");
 }
 
 export const isTrue = (value: LuaValue): boolean => value !== undefined && value !== false;

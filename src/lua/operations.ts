@@ -11,6 +11,7 @@ import { LuaError, ScriptAbort } from "./error.ts";
 import * as int64 from "./int64.ts";
 import { describeType, raise } from "./lib/check.ts";
 import { type Machine, toInteger, toLuaError, toText } from "./machine.ts";
+import { LONG_TEXT, owe, oweForText } from "./meter.ts";
 import { LuaTable } from "./table.ts";
 import {
   firstResult,
@@ -22,6 +23,8 @@ import {
 } from "./value.ts";
 
 const MAX_INDEX_CHAIN = 2000;
+/** Tables of such a chain that are passed in the time of one round. */
+const LINKS_PER_ROUND = 8;
 
 /** Calls a metamethod; the form decides what comes back. */
 export type Invoke = (handler: LuaValue, ...args: LuaValue[]) => LuaResult;
@@ -81,6 +84,7 @@ export class Operations {
         if (handler === undefined) this.#indexError(object, key);
       }
       if (typeof handler === "function") return this.#invoke(handler, object, key);
+      if (i % LINKS_PER_ROUND === LINKS_PER_ROUND - 1) owe(1);
       object = handler;
     }
     return raise("'__index' chain too long; possible loop");
@@ -119,6 +123,7 @@ export class Operations {
         if (handler === undefined) this.#indexError(object, key);
       }
       if (typeof handler === "function") return this.#invoke(handler, object, key, value);
+      if (i % LINKS_PER_ROUND === LINKS_PER_ROUND - 1) owe(1);
       object = handler;
     }
     return raise("'__newindex' chain too long; possible loop");
@@ -209,13 +214,19 @@ export class Operations {
 
   readonly lt = (a: LuaValue, b: LuaValue): LuaResult => {
     if (int64.isInteger(a) && int64.isInteger(b)) return int64.lt(a, b);
-    if (typeof a === "string" && typeof b === "string") return a < b;
+    if (typeof a === "string" && typeof b === "string") {
+      if (a.length > LONG_TEXT && b.length > LONG_TEXT) oweForText(Math.min(a.length, b.length));
+      return a < b;
+    }
     return this.#compare(a, b, "__lt");
   };
 
   readonly le = (a: LuaValue, b: LuaValue): LuaResult => {
     if (int64.isInteger(a) && int64.isInteger(b)) return int64.le(a, b);
-    if (typeof a === "string" && typeof b === "string") return a <= b;
+    if (typeof a === "string" && typeof b === "string") {
+      if (a.length > LONG_TEXT && b.length > LONG_TEXT) oweForText(Math.min(a.length, b.length));
+      return a <= b;
+    }
     return this.#compare(a, b, "__le");
   };
 

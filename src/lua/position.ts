@@ -4,6 +4,8 @@
  * error names them.
  */
 
+import { owe } from "./meter.ts";
+
 /** What one line of generated code stands for. */
 export interface Site {
   readonly line: number;
@@ -26,10 +28,14 @@ export interface Position {
 
 const PREFIX = "moonhook-lua-";
 const FRAME = new RegExp(`${PREFIX}(\\d+):(\\d+):\\d+`);
-/** Scripts that call `load` for ever must not fill memory with tables: the oldest lose their positions. */
-const MAX_MAPS = 20_000;
+/** Chunks that the host loaded, and sites of chunks that scripts loaded: beyond that the oldest lose their positions. */
+const MAX_LASTING = 20_000;
+const MAX_PASSING_SITES = 100_000;
 
-const maps = new Map<number, SourceMap>();
+const lasting = new Map<number, SourceMap>();
+/** What scripts load: one that calls `load` for ever must not fill memory with tables, nor cost others theirs. */
+const passing = new Map<number, SourceMap>();
+let passingSites = 0;
 let nextId = 1;
 
 /** The name under which the engine knows generated code, and its id. */
@@ -38,9 +44,19 @@ export function reserveSourceName(): { id: number; name: string } {
   return { id, name: `${PREFIX}${id}` };
 }
 
-export function registerSourceMap(id: number, map: SourceMap): void {
-  maps.set(id, map);
-  if (maps.size > MAX_MAPS) maps.delete(maps.keys().next().value!);
+export function registerSourceMap(id: number, map: SourceMap, isLasting: boolean): void {
+  if (isLasting) {
+    lasting.set(id, map);
+    if (lasting.size > MAX_LASTING) lasting.delete(lasting.keys().next().value!);
+    return;
+  }
+  passing.set(id, map);
+  passingSites += map.sites.length;
+  for (const [old, { sites }] of passing) {
+    if (passingSites <= MAX_PASSING_SITES) break;
+    passing.delete(old);
+    passingSites -= sites.length;
+  }
 }
 
 /** Where the sites of a resumable function are (coroutine.ts): the line of each. */
@@ -79,7 +95,9 @@ export const asCoroutine = marked(COROUTINE);
 /** The Lua functions of a JavaScript stack trace of now, innermost first; undefined for a native one that calls. */
 export function positionsOfStack(stack: string): (Position | undefined)[] {
   const positions: (Position | undefined)[] = [];
-  for (const line of stack.split("\n")) {
+  const lines = stack.split("\n");
+  owe(lines.length * ROUNDS_PER_FRAME);
+  for (const line of lines) {
     if (line.includes(NATIVE)) positions.push(undefined);
     else if (line.includes(COROUTINE)) {
       const frames = suspended.at(-1) ?? [];
@@ -91,13 +109,16 @@ export function positionsOfStack(stack: string): (Position | undefined)[] {
     }
     const match = FRAME.exec(line);
     if (!match) continue;
-    const map = maps.get(Number(match[1]));
+    const id = Number(match[1]);
+    const map = lasting.get(id) ?? passing.get(id);
     const site = map?.sites[Number(match[2])];
     if (map && site) positions.push({ chunk: map.chunk, site });
   }
   return positions;
 }
 
+/** What it costs the engine to write down a frame, and us to read it. */
+const ROUNDS_PER_FRAME = 3;
 /** How far to look for Lua frames: the engine's price grows with the number of frames that it writes down. */
 const LOOKS = [8, 40, 400];
 

@@ -8,7 +8,8 @@ import type { LuaCoroutine } from "./coroutine.ts";
 import { LuaError, ScriptAbort } from "./error.ts";
 import { openLibraries } from "./lib/index.ts";
 import type { IoHost } from "./lib/io.ts";
-import { type LinkedChunk, Machine, toLuaError } from "./machine.ts";
+import { isStackOverflow, type LinkedChunk, Machine, toLuaError } from "./machine.ts";
+import { meterFor } from "./meter.ts";
 import { parse } from "./parser.ts";
 import { displayName, positionsOfStack, registerSourceMap, reserveSourceName } from "./position.ts";
 import { LuaTable } from "./table.ts";
@@ -88,13 +89,14 @@ export class LuaState {
       tree = parse(source, chunkName);
       generated = compileChunk(tree);
     } catch (error) {
-      if (error instanceof RangeError)
+      if (isStackOverflow(error))
         throw new LuaError(`${displayName(chunkName)}: chunk has too many syntax levels`);
       throw error;
     }
     const chunk = displayName(chunkName);
     const { id, name } = reserveSourceName();
     const machine = this.machine;
+    const isLasting = this.#depth === 0;
     let factories: ((...captured: unknown[]) => LuaFunction)[];
     const versions: ReturnType<LinkedChunk["resumableFactory"]>[] = [];
     const linked: LinkedChunk = {
@@ -102,7 +104,7 @@ export class LuaState {
         versions[functionId] ??= ((): ReturnType<LinkedChunk["resumableFactory"]> => {
           const version = compileResumable(tree.functions[functionId]!);
           const source = reserveSourceName();
-          registerSourceMap(source.id, { chunk, sites: shifted(version.sites) });
+          registerSourceMap(source.id, { chunk, sites: shifted(version.sites) }, isLasting);
           const link = new Function(
             "$",
             "make",
@@ -114,7 +116,7 @@ export class LuaState {
         return versions[functionId];
       },
     };
-    registerSourceMap(id, { chunk, sites: shifted(generated.sites) });
+    registerSourceMap(id, { chunk, sites: shifted(generated.sites) }, isLasting);
     factories = new Function("$", "chunk", `${generated.code}\n//# sourceURL=${name}`)(machine, linked);
     const main = factories[0]!(tree.env.assigned ? { v: env } : env);
     this.#info.set(main, {
@@ -149,17 +151,24 @@ export class LuaState {
   }
 
   #protected(f: LuaFunction, args: LuaValue[], budget: number): LuaResult {
-    if (this.#depth === 0) this.machine.begin(budget);
+    const { machine, currentCoroutine } = this;
+    const isOutermost = this.#depth === 0;
+    const payer = meterFor(machine);
     this.#depth++;
-    const { currentCoroutine } = this;
     try {
-      return settle(f(...args));
+      if (isOutermost) machine.begin(budget);
+      const result = settle(f(...args));
+      machine.checkAborted();
+      return result;
     } catch (error) {
+      machine.checkAborted();
       if (error instanceof LuaError || error instanceof ScriptAbort) throw error;
       throw withPosition(error);
     } finally {
       this.#depth--;
       this.currentCoroutine = currentCoroutine;
+      if (isOutermost) machine.end();
+      meterFor(payer);
     }
   }
 

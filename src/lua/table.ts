@@ -15,6 +15,7 @@
  */
 
 import { HashPart, type Key } from "./hash-part.ts";
+import { LONG_TEXT, owe, oweForText } from "./meter.ts";
 import type { LuaFunction, LuaValue } from "./value.ts";
 
 /** Properties have no prototype to inherit from: `t.constructor` is a field like any other. */
@@ -34,6 +35,15 @@ const isPowerOf2 = (n: number): boolean => (n & (n - 1)) === 0;
 
 /** Entries that tables of this thread grew by, ever: what the memory bound of a state counts by. */
 export const growth = { entries: 0 };
+/** An entry of the hash part takes as much as so many items. */
+const HASH_ENTRY = 4;
+/** And the part itself; to make one takes as much as some rounds. */
+const HASH_PART = 12;
+const HASH_PART_ROUNDS = 2;
+/** Places of a table that are passed over in the time of one round. */
+const PLACES_PER_ROUND = 32;
+/** The search for items in the hash part looks at all items, so it waits until there is this part of them there. */
+const ITEMS_PER_KEY = 8;
 
 export class LuaTable {
   metatable: LuaTable | undefined = undefined;
@@ -51,6 +61,7 @@ export class LuaTable {
   }
 
   getText(key: string): LuaValue {
+    if (key.length > LONG_TEXT) oweForText(key.length);
     if (this.hash !== undefined) {
       const place = this.hash.place(key);
       if (place !== undefined) return this.hash.valueAt(place);
@@ -67,14 +78,22 @@ export class LuaTable {
       } else if (value !== undefined) this.append(value);
       return;
     }
+    if (typeof key === "string" && key.length > LONG_TEXT) oweForText(key.length);
     const place = this.hash?.place(key);
     if (place !== undefined) this.hash!.put(place, value);
     else if (typeof key === "string" && this.fieldCount > 0 && key in this.fields) this.fields[key] = value;
     else if (value !== undefined) {
-      growth.entries++;
-      this.hash ??= new HashPart();
+      growth.entries += HASH_ENTRY;
+      owe(1);
+      if (this.hash === undefined) {
+        growth.entries += HASH_PART;
+        owe(HASH_PART_ROUNDS);
+        this.hash = new HashPart();
+      }
       this.hash.insert(key, value);
-      if (typeof key === "number" && isPowerOf2(this.hash.size)) this.#moveItems();
+      const { size } = this.hash;
+      if (typeof key === "number" && isPowerOf2(size) && size * ITEMS_PER_KEY >= this.array.length)
+        this.#moveItems();
     }
   }
 
@@ -175,6 +194,11 @@ export class LuaTable {
   }
 }
 
+/** A traversal passes over what was removed, which may be much. */
+function payForPlaces(count: number): void {
+  if (count > PLACES_PER_ROUND) owe(Math.floor(count / PLACES_PER_ROUND));
+}
+
 /** A traversal: over the array part, then the fields, then the hash part. Entries may be removed on the way. */
 export class TableCursor {
   key: LuaValue = undefined;
@@ -192,13 +216,16 @@ export class TableCursor {
   step(): boolean {
     const table = this.#table;
     const { array } = table;
+    const first = this.#index;
     while (this.#index < array.length) {
       const value = array[this.#index++];
       if (value === undefined) continue;
+      payForPlaces(this.#index - first);
       this.key = this.#index - 1;
       this.value = value;
       return true;
     }
+    payForPlaces(this.#index - first);
     if (this.#field < table.fieldCount) {
       const names = table.fieldNames();
       while (this.#field < names.length) {
@@ -213,6 +240,7 @@ export class TableCursor {
     const { hash } = table;
     if (hash === undefined) return false;
     const place = hash.occupied(this.#place);
+    payForPlaces((place < 0 ? hash.size : place) - this.#place);
     if (place < 0) return false;
     this.#place = place + 1;
     this.key = hash.keyAt(place);

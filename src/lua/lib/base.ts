@@ -3,7 +3,8 @@
 import { setResumable } from "../coroutine.ts";
 import { LuaError, ScriptAbort } from "../error.ts";
 import * as int64 from "../int64.ts";
-import { isTrue, toInteger } from "../machine.ts";
+import { isStackOverflow, isTrue, type Machine, toInteger } from "../machine.ts";
+import { LONG_TEXT, owe } from "../meter.ts";
 import { CoroutineClose } from "../operations.ts";
 import { where } from "../position.ts";
 import { type LuaState, withPosition } from "../state.ts";
@@ -28,14 +29,30 @@ import {
   typeName,
 } from "./check.ts";
 
-/** What `pcall` may catch, as its results; limits go on. */
-function caught(error: unknown): LuaError {
+/** What `pcall` may catch, as its results; limits go on, whatever was thrown after them. */
+function caught(machine: Machine, error: unknown): LuaError {
+  machine.checkAborted();
   if (error instanceof ScriptAbort || error instanceof CoroutineClose) throw error;
   return error instanceof LuaError ? error : withPosition(error);
 }
 
 /** The real one gives up when its C stack is used up. */
 const MAX_HANDLER_ERRORS = 200;
+/** Compiling takes the engine long: once for the chunk, and for every character of it. */
+const CHUNK_ROUNDS = 400;
+const CHARACTER_ROUNDS = 12;
+/** Bytes that code takes for one of its characters, about. */
+const CODE_BYTES = 64;
+/** To ask the host for a file. */
+export const FILE_ROUNDS = 40;
+/** To have the live heap measured. */
+const COLLECTION_ROUNDS = 20_000;
+
+/** To be called before a script has something compiled. */
+export function payForLoading(state: LuaState, source: string): void {
+  state.charge(source.length * CODE_BYTES);
+  state.spend(CHUNK_ROUNDS + source.length * CHARACTER_ROUNDS);
+}
 
 export function openBase(state: LuaState): void {
   const { globals, machine, options } = state;
@@ -50,8 +67,8 @@ export function openBase(state: LuaState): void {
     try {
       entry = t.next(key);
     } catch (error) {
-      if (error instanceof RangeError) return raise("invalid key to 'next'");
-      throw error;
+      if (!(error instanceof RangeError) || isStackOverflow(error)) throw error;
+      return raise("invalid key to 'next'");
     }
     return entry;
   };
@@ -73,7 +90,7 @@ export function openBase(state: LuaState): void {
       return [true, ...resultList(callFromNative(state, args[0], args.slice(1)))];
     } catch (error) {
       state.currentCoroutine = currentCoroutine;
-      return [false, errorValue(caught(error))];
+      return [false, errorValue(caught(machine, error))];
     }
   };
 
@@ -84,7 +101,7 @@ export function openBase(state: LuaState): void {
       return [true, ...resultList(callFromNative(state, args[0], args.slice(2)))];
     } catch (error) {
       state.currentCoroutine = currentCoroutine;
-      return [false, handled(state, handler, caught(error))];
+      return [false, handled(state, handler, caught(machine, error))];
     }
   };
 
@@ -98,7 +115,7 @@ export function openBase(state: LuaState): void {
       (result) => [true, ...resultList(result)],
       (error) => {
         state.currentCoroutine = currentCoroutine;
-        return [false, errorValue(caught(error))];
+        return [false, errorValue(caught(machine, error))];
       },
     );
   });
@@ -112,7 +129,7 @@ export function openBase(state: LuaState): void {
       (result) => [true, ...resultList(result)],
       (error) => {
         state.currentCoroutine = currentCoroutine;
-        return [false, handled(state, handler, caught(error))];
+        return [false, handled(state, handler, caught(machine, error))];
       },
     );
   });
@@ -134,21 +151,25 @@ export function openBase(state: LuaState): void {
       return [undefined, `attempt to load a text chunk (mode is '${mode}')`];
     }
     try {
-      machine.charge(source.length * 16);
+      payForLoading(state, source);
       return hasEnv ? state.load(source, chunkName, env ?? NIL_ENVIRONMENT) : state.load(source, chunkName);
     } catch (error) {
-      return [undefined, caught(error).value];
+      return [undefined, caught(machine, error).value];
     }
   };
   // `load(s, n, m, nil)` really means no environment.
   const NIL_ENVIRONMENT = false;
 
-  const readFile = (path: string): string | undefined => options.readFile?.(path);
+  const readFile = (path: string): string | undefined => {
+    state.spend(FILE_ROUNDS);
+    return options.readFile?.(path);
+  };
 
   const loadFile = (path: LuaValue): LuaFunction => {
     const name = checkString(path, 1, "dofile");
     const source = readFile(name);
     if (source === undefined) throw new LuaError(`cannot open ${name}`);
+    payForLoading(state, source);
     return state.load(source, `@${name}`);
   };
 
@@ -192,7 +213,7 @@ export function openBase(state: LuaState): void {
             source += piece;
           }
         } catch (error) {
-          return [undefined, errorValue(caught(error))];
+          return [undefined, errorValue(caught(machine, error))];
         }
       }
       const chunkName =
@@ -223,6 +244,7 @@ export function openBase(state: LuaState): void {
     rawequal: (...args) => {
       needValue(args, "rawequal", 2);
       const [a, b] = args;
+      if (typeof a === "string" && a.length > LONG_TEXT) return machine.sameText(a, b);
       return a === b || (a instanceof LuaInt64 && b instanceof LuaInt64 && int64.eq(a, b));
     },
     rawget: (table, key) => checkTable(table, 1, "rawget").get(key),
@@ -303,7 +325,7 @@ function handled(state: LuaState, handler: LuaFunction, error: LuaError): LuaVal
     try {
       return firstResult(callFromNative(state, handler, [errorValue(error)]));
     } catch (again) {
-      error = caught(again);
+      error = caught(state.machine, again);
     }
   }
   return "error in error handling";
@@ -315,13 +337,15 @@ function errorValue(error: LuaError): LuaValue {
 }
 
 function parseInBase(text: string, radix: number): LuaValue {
+  owe(text.length >> 2);
   const match = /^[ \t\n\v\f\r]*(-?)([0-9a-z]+)[ \t\n\v\f\r]*$/i.exec(text);
   if (!match) return undefined;
   let value = 0n;
   for (const letter of match[2]!.toLowerCase()) {
     const digit = Number.parseInt(letter, 36);
     if (digit >= radix) return undefined;
-    value = value * BigInt(radix) + BigInt(digit);
+    // Wrapped at each digit: the number of digits is the script's.
+    value = BigInt.asUintN(64, value * BigInt(radix) + BigInt(digit));
   }
   return int64.fromBigInt(match[1] === "-" ? -value : value);
 }
@@ -350,6 +374,7 @@ function collectGarbage(state: LuaState, option: LuaValue, argument: LuaValue, v
     case "restart":
       return 0;
     case "count":
+      state.spend(COLLECTION_ROUNDS);
       return Math.floor(state.options.liveBytes?.() ?? state.machine.allocatedBytes);
     case "step":
       return true;

@@ -11,6 +11,9 @@ import { register } from "./register.ts";
 
 /** Coroutines that may resume one another: each takes some of the engine's stack. */
 const MAX_NESTED = 190;
+/** What a coroutine takes that did not run yet, and what it takes the engine to start one, or to close it. */
+const COROUTINE_BYTES = 512;
+const COROUTINE_ROUNDS = 4;
 
 export function openCoroutine(state: LuaState): void {
   const { machine } = state;
@@ -47,6 +50,11 @@ export function openCoroutine(state: LuaState): void {
     return undefined;
   });
 
+  const payForCoroutine = (): void => {
+    machine.charge(COROUTINE_BYTES);
+    machine.spend(COROUTINE_ROUNDS);
+  };
+
   /** Ends a suspended coroutine by an error that only scopes to be closed see; returns that of a closing method. */
   const close = (coroutine: LuaCoroutine): LuaError | undefined => {
     if (coroutine.frames === undefined) {
@@ -59,6 +67,7 @@ export function openCoroutine(state: LuaState): void {
       asCoroutine(runCoroutine, machine, coroutine, [], new CoroutineClose());
       return new LuaError("attempt to yield across a C-call boundary");
     } catch (error) {
+      machine.checkAborted();
       if (error instanceof CoroutineClose) return undefined;
       if (error instanceof ScriptAbort) throw error;
       return error instanceof LuaError ? error : withPosition(error);
@@ -70,7 +79,7 @@ export function openCoroutine(state: LuaState): void {
 
   register(state, "coroutine", {
     create: (body) => {
-      machine.charge(512);
+      payForCoroutine();
       return new LuaCoroutine(checkFunction(body, 1, "create"));
     },
     resume: (coroutine, ...args) => {
@@ -78,6 +87,7 @@ export function openCoroutine(state: LuaState): void {
       try {
         return [true, ...resume(c, args)];
       } catch (error) {
+        machine.checkAborted();
         if (error instanceof ScriptAbort) throw error;
         const luaError = error instanceof LuaError ? error : withPosition(error);
         failures.set(c, luaError);
@@ -86,7 +96,7 @@ export function openCoroutine(state: LuaState): void {
     },
     yield: yieldPlain,
     wrap: (body) => {
-      machine.charge(512);
+      payForCoroutine();
       const coroutine = new LuaCoroutine(checkFunction(body, 1, "wrap"));
       return (...args) => {
         try {
@@ -107,6 +117,7 @@ export function openCoroutine(state: LuaState): void {
       const c = checkCoroutine(coroutine, 1, "close");
       if (c.status !== "suspended" && c.status !== "dead")
         return raise(`cannot close a ${c.status} coroutine`);
+      machine.spend(COROUTINE_ROUNDS);
       const failed = failures.get(c);
       failures.delete(c);
       const error = c.status === "dead" ? failed : close(c);

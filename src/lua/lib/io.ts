@@ -31,6 +31,20 @@ export interface IoHost {
 const FAILURE = "I/O error";
 const MODE = /^[rwa]\+?b?$/;
 const CHUNK_BYTES = 4096;
+/** What a system call costs, in rounds, and bytes that are written in the time of one. */
+const CALL_ROUNDS = 40;
+const BYTES_PER_ROUND = 256;
+/** More files at once a script cannot have: they are the host's. */
+const MAX_OPEN = 200;
+/** Closes what a script forgot to close, once it has forgotten the file. */
+const forgotten = new FinalizationRegistry<{ file: HostFile; all: Set<HostFile> }>(({ file, all }) => {
+  all.delete(file);
+  try {
+    file.close();
+  } catch {
+    // Nobody is left to be told.
+  }
+});
 
 /** A host file as a script holds it: a read-ahead buffer, and `host` gone once closed. */
 class LuaFile {
@@ -43,10 +57,10 @@ class LuaFile {
 
   /** Up to `count` bytes, undefined at the end of the file (also for 0 bytes). */
   read(state: LuaState, host: HostFile, count: number): string | undefined {
-    if (count === 0) return this.fill(host) ? "" : undefined;
+    if (count === 0) return this.fill(state, host) ? "" : undefined;
     const parts: string[] = [];
     let missing = count;
-    while (missing > 0 && this.fill(host)) {
+    while (missing > 0 && this.fill(state, host)) {
       const part = this.buffer.slice(0, missing);
       this.buffer = this.buffer.slice(part.length);
       state.charge(part.length);
@@ -59,7 +73,7 @@ class LuaFile {
 
   readLine(state: LuaState, host: HostFile, keepEnd: boolean): string | undefined {
     const parts: string[] = [];
-    while (this.fill(host)) {
+    while (this.fill(state, host)) {
       state.spend(1);
       const end = this.buffer.indexOf("\n");
       const part = end < 0 ? this.buffer : this.buffer.slice(0, end + 1);
@@ -76,18 +90,22 @@ class LuaFile {
     return this.read(state, host, Number.POSITIVE_INFINITY) ?? "";
   }
 
-  write(host: HostFile, text: string): void {
+  write(state: LuaState, host: HostFile, text: string): void {
+    state.spend(CALL_ROUNDS + Math.floor(text.length / BYTES_PER_ROUND));
     this.dropBuffer(host);
     host.write(text);
   }
 
-  seek(host: HostFile, whence: "set" | "cur" | "end", offset: number): number {
+  seek(state: LuaState, host: HostFile, whence: "set" | "cur" | "end", offset: number): number {
+    state.spend(CALL_ROUNDS);
     this.dropBuffer(host);
     return host.seek(whence, offset);
   }
 
-  private fill(host: HostFile): boolean {
-    if (this.buffer === "") this.buffer = host.read(CHUNK_BYTES);
+  private fill(state: LuaState, host: HostFile): boolean {
+    if (this.buffer !== "") return true;
+    state.spend(CALL_ROUNDS);
+    this.buffer = host.read(CHUNK_BYTES);
     return this.buffer !== "";
   }
 
@@ -106,6 +124,7 @@ export function openIo(state: LuaState, host: IoHost | undefined = state.options
   if (host === undefined) return;
   const io = host;
   const metatable = new LuaTable();
+  const openFiles = new Set<HostFile>();
 
   function fileOf(value: LuaValue, name: string): LuaFile {
     if (!(value instanceof LuaUserdata) || !(value.object instanceof LuaFile)) {
@@ -173,6 +192,8 @@ export function openIo(state: LuaState, host: IoHost | undefined = state.options
   function close(file: LuaFile): void {
     const closing = opened(file);
     file.host = undefined;
+    forgotten.unregister(file);
+    openFiles.delete(closing);
     closing.close();
   }
 
@@ -186,7 +207,7 @@ export function openIo(state: LuaState, host: IoHost | undefined = state.options
       const file = fileOf(self, "write");
       const to = opened(file);
       return attempt(() => {
-        for (const [i, value] of values.entries()) file.write(to, checkString(value, i + 2, "write"));
+        for (const [i, value] of values.entries()) file.write(state, to, checkString(value, i + 2, "write"));
         return self;
       });
     },
@@ -198,6 +219,7 @@ export function openIo(state: LuaState, host: IoHost | undefined = state.options
     flush: (self) => {
       const to = opened(fileOf(self, "flush"));
       return attempt(() => {
+        state.spend(CALL_ROUNDS);
         to.flush();
         return self;
       });
@@ -208,7 +230,7 @@ export function openIo(state: LuaState, host: IoHost | undefined = state.options
       const base = whence === undefined ? "cur" : checkString(whence, 2, "seek");
       if (!WHENCE.includes(base)) argumentError(2, "seek", `invalid option '${base}'`);
       const by = offset === undefined ? 0 : int64.toNumber(checkInteger(offset, 3, "seek"));
-      return attempt(() => file.seek(from, base as "set" | "cur" | "end", by));
+      return attempt(() => file.seek(state, from, base as "set" | "cur" | "end", by));
     },
     close: (self) => {
       const file = fileOf(self, "close");
@@ -240,13 +262,18 @@ export function openIo(state: LuaState, host: IoHost | undefined = state.options
   });
 
   function openFile(path: string, mode: string): LuaUserdata | undefined {
-    let file: HostFile | undefined;
+    state.spend(CALL_ROUNDS);
+    let host: HostFile | undefined;
     try {
-      file = io.open(path, mode);
+      if (openFiles.size < MAX_OPEN) host = io.open(path, mode);
     } catch {
-      return undefined;
+      // Whatever went wrong has one text only.
     }
-    return file && new LuaUserdata(new LuaFile(file), metatable);
+    if (host === undefined) return undefined;
+    const file = new LuaFile(host);
+    openFiles.add(host);
+    forgotten.register(file, { file: host, all: openFiles }, file);
+    return new LuaUserdata(file, metatable);
   }
 
   function open(path: LuaValue, mode: LuaValue): LuaResult {

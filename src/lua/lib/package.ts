@@ -4,6 +4,7 @@ import { LuaError } from "../error.ts";
 import type { LuaState } from "../state.ts";
 import { LuaTable } from "../table.ts";
 import { type LuaFunction, type LuaResult, type LuaValue, resultList } from "../value.ts";
+import { FILE_ROUNDS, payForLoading } from "./base.ts";
 import { callFromNative } from "./callers.ts";
 import { checkString, raise } from "./check.ts";
 import { register } from "./register.ts";
@@ -17,6 +18,7 @@ export function openPackage(state: LuaState): void {
     const file = separator === "" ? name : name.split(separator).join(replacement);
     const tried: string[] = [];
     for (const template of path.split(";")) {
+      state.spend(FILE_ROUNDS + ((file.length * template.length) >> 6));
       const candidate = template.split("?").join(file);
       if (state.options.readFile?.(candidate) !== undefined) return candidate;
       tried.push(`no file '${candidate}'`);
@@ -37,6 +39,7 @@ export function openPackage(state: LuaState): void {
     const found = searchPath(name, `?.lua;?/init.lua;${path}`);
     if (typeof found !== "string") return found.join("\n\t");
     const source = state.options.readFile!(found)!;
+    payForLoading(state, source);
     try {
       return [state.load(source, `@${found}`), found];
     } catch (error) {

@@ -113,6 +113,19 @@ function translated(text: string, table: Uint8Array): string {
   return out;
 }
 
+/** Pieces of a long repetition: the engine joins it from them each time it is read as a part of something. */
+const REPEATED_BLOCK = 1024;
+
+function repeated(text: string, count: number): string {
+  const perBlock = Math.floor(REPEATED_BLOCK / text.length);
+  if (perBlock <= 1 || count <= perBlock) return text.repeat(count);
+  const block = text.repeat(perBlock);
+  // Reading a character makes the engine join the block now.
+  block.charCodeAt(0);
+  const blocks = Math.floor(count / perBlock);
+  return block.repeat(blocks) + text.repeat(count - blocks * perBlock);
+}
+
 function reversed(text: string): string {
   let out = "";
   let at = text.length;
@@ -196,6 +209,7 @@ class Substitution {
   private expand(template: string, start: number, end: number): string {
     let at = template.indexOf("%");
     if (at < 0) return template;
+    this.state.spend(template.length >> 2);
     let out = "";
     let from = 0;
     for (; at >= 0; at = template.indexOf("%", from)) {
@@ -301,8 +315,7 @@ export function openString(state: LuaState): void {
     if (length === 0) return "";
     if (length > MAX_LENGTH) raise("resulting string too large");
     state.charge(length);
-    state.spend(length >> 7);
-    return between === "" ? text.repeat(count) : (text + between).repeat(count - 1) + text;
+    return between === "" ? repeated(text, count) : repeated(text + between, count - 1) + text;
   }
 
   /** Pays for a string as long as `text`, that is put together a few characters at a time. */

@@ -11,6 +11,8 @@ const CHAR_PATTERN = "[\0-\x7F\xC2-\xFD][\x80-\xBF]*";
 const MAX_UNICODE = 0x10ffff;
 const MAX_CODE = 0x7fffffff;
 const MAX_RESULTS = 200;
+/** Continuation bytes of one character; a script may make up more. */
+const MAX_CONTINUATION = 5;
 /** Smallest code point that needs a sequence of this many continuation bytes: less is an overlong form. */
 const SMALLEST = [0, 0x80, 0x800, 0x10000, 0x200000, 0x4000000];
 const INVALID = "invalid UTF-8 code";
@@ -92,6 +94,7 @@ export function openUtf8(state: LuaState): void {
       if (code < 0) raise(INVALID);
       codes.push(code);
     }
+    state.spend(codes.length >> 1);
     return codes;
   }
 
@@ -137,9 +140,9 @@ export function openUtf8(state: LuaState): void {
         }
       }
     }
-    state.spend(Math.abs(at - from) >> 3);
-    if (count !== 0) return undefined;
-    return [at + 1, characterEnd(text, at)];
+    const end = characterEnd(text, at);
+    state.spend((Math.abs(at - from) + end - at) >> 3);
+    return count === 0 ? [at + 1, end] : undefined;
   }
 
   function codes(s: LuaValue, lax: LuaValue): LuaResult {
@@ -150,7 +153,9 @@ export function openUtf8(state: LuaState): void {
       let at = int64.toNumber(checkInteger(control, 2, "?"));
       if (at < 0) return [];
       // `control` is the 1-based place of the previous character: skip what is left of it.
+      const start = at;
       while (at < from.length && isContinuation(from, at)) at++;
+      if (at - start > MAX_CONTINUATION) state.spend((at - start) >> 3);
       if (at >= from.length) return [];
       const code = decode(from, at, isTrue(lax));
       if (code < 0 || isContinuation(from, at + decodedLength)) raise(INVALID);
