@@ -38,7 +38,7 @@ import {
 const SLICE = 10_000;
 /** Memory that is handed out between two looks, and how much of it costs as much as a round. */
 const STEP_BYTES = 64 * 1024;
-const BYTES_PER_ROUND = 512;
+const BYTES_PER_ROUND = 256;
 /** What an object costs beyond its bytes: the collector looks at it again and again. */
 const OBJECT_ROUNDS = 1;
 const FIELDS_PER_ROUND = 8;
@@ -47,6 +47,8 @@ const ENTRY_BYTES = 24;
 const TABLE_BYTES = 128;
 const CLOSURE_BYTES = 96;
 const CAPTURED_BYTES = 48;
+/** Slices between two glances at the whole heap. */
+const SLICES_PER_GLANCE = 2;
 const FRAME_BYTES = 64;
 /** The text of an address, and what remembers it. */
 const ADDRESS_BYTES = 128;
@@ -59,7 +61,7 @@ const LOOP_BOUND = 2 ** 52;
 
 export interface Limits {
   readonly memoryLimitBytes: number;
-  readonly liveBytes: (() => number | undefined) | undefined;
+  readonly liveBytes: ((collect?: boolean) => number | undefined) | undefined;
 }
 
 /** A compiled chunk as its functions see it. */
@@ -94,6 +96,9 @@ export class Machine {
   /** About what is alive, and bytes that may be handed out before the next look. */
   #charged = 0;
   #room = STEP_BYTES;
+  /** Slices until the next glance at the whole heap, and how large it may be then. */
+  #slices = SLICES_PER_GLANCE;
+  #glanceAt: number;
   /** Set when a limit was reached: nothing goes on until the next callback. */
   #abort: ScriptAbort | undefined = undefined;
   /** `growth.entries` as far as it is charged; what other states grew meanwhile is not ours. */
@@ -131,6 +136,7 @@ export class Machine {
 
   constructor(limits: Limits) {
     this.#limits = limits;
+    this.#glanceAt = 2 * limits.memoryLimitBytes;
     const plain = new Operations(this, (handler, ...args) => this.#call1(handler, ...args), truthOf);
     const resumable = new Operations(
       this,
@@ -201,6 +207,7 @@ export class Machine {
     this.reserve += this.fuel;
     this.fuel = 0;
     this.charge(this.#newEntries() * ENTRY_BYTES);
+    if (--this.#slices < 0) this.#glance();
     if (this.reserve < 0) this.#stop("budget", "instruction budget exceeded");
     // Charging may have taken a slice already.
     const fuel = Math.min(this.reserve, SLICE - this.fuel);
@@ -238,6 +245,18 @@ export class Machine {
     this.#charged += used;
     if (this.#charged > this.#limits.memoryLimitBytes) this.#look(bytes);
     this.spend(Math.ceil(used / BYTES_PER_ROUND));
+  }
+
+  /** Memory may be taken that nobody announced; a heap that is much larger than its bound is looked at. */
+  #glance(): void {
+    this.#slices = SLICES_PER_GLANCE;
+    const { memoryLimitBytes, liveBytes } = this.#limits;
+    const used = liveBytes?.(false);
+    if (used !== undefined && used > this.#glanceAt) {
+      this.#look(0);
+      // What is not ours, or dead again by tomorrow, must not make us look all the time.
+      this.#glanceAt = Math.max(memoryLimitBytes, liveBytes!(false)!) + memoryLimitBytes;
+    }
   }
 
   #look(bytes: number): void {

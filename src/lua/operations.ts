@@ -11,7 +11,7 @@ import { LuaError, ScriptAbort } from "./error.ts";
 import * as int64 from "./int64.ts";
 import { describeType, raise } from "./lib/check.ts";
 import { type Machine, toInteger, toLuaError, toText } from "./machine.ts";
-import { LONG_TEXT, owe, oweForText } from "./meter.ts";
+import { joined, LONG_TEXT, owe, oweForText } from "./meter.ts";
 import { LuaTable } from "./table.ts";
 import {
   firstResult,
@@ -194,7 +194,7 @@ export class Operations {
     const y = toText(b);
     if (x !== undefined && y !== undefined) {
       this.#machine.charge(x.length + y.length);
-      return x + y;
+      return joined(x + y);
     }
     const handler = this.#handler(a, "__concat") ?? this.#handler(b, "__concat");
     if (handler !== undefined) return this.#invoke(handler, a, b);

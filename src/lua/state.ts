@@ -22,8 +22,11 @@ export interface LuaStateOptions {
   readonly loadBudget?: number;
   /** Default 128 MiB. */
   readonly memoryLimitBytes?: number;
-  /** Bytes alive on the heap now; may collect garbage first. Without it, what one callback allocates is bounded. */
-  readonly liveBytes?: () => number | undefined;
+  /**
+   * Bytes alive on the heap now, after a collection; or, when `collect` is false, bytes in use, dead or alive, which
+   * must not take long. Without it, what one callback allocates is bounded.
+   */
+  readonly liveBytes?: (collect?: boolean) => number | undefined;
   /** Receives what `print` prints, without the end of line. */
   readonly print?: (line: string) => void;
   readonly warn?: (text: string) => void;

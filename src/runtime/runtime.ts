@@ -29,7 +29,7 @@ export interface RuntimeOptions {
   readonly loadBudget?: number;
   readonly memoryLimitBytes?: number;
   /** Bytes of heap in use now, for the memory limit; counted by allocation alone without it. */
-  readonly liveBytes?: () => number | undefined;
+  readonly liveBytes?: (collect?: boolean) => number | undefined;
   /** Contents of a file for `require` and the like, undefined when there is none; `path` and the result are latin1. */
   readonly readFile?: (path: string) => string | undefined;
   /** Files for the `io` library, which interrupt runtimes do not have. */

@@ -36,8 +36,6 @@ function caught(machine: Machine, error: unknown): LuaError {
   return error instanceof LuaError ? error : withPosition(error);
 }
 
-/** The real one gives up when its C stack is used up. */
-const MAX_HANDLER_ERRORS = 200;
 /** Compiling takes the engine long: once for the chunk, and for every character of it. */
 const CHUNK_ROUNDS = 400;
 const CHARACTER_ROUNDS = 12;
@@ -53,6 +51,8 @@ export function payForLoading(state: LuaState, source: string): void {
   state.charge(source.length * CODE_BYTES);
   state.spend(CHUNK_ROUNDS + source.length * CHARACTER_ROUNDS);
 }
+/** The real one gives up when its C stack is used up. */
+const MAX_HANDLER_ERRORS = 200;
 
 export function openBase(state: LuaState): void {
   const { globals, machine, options } = state;

@@ -9,6 +9,9 @@ import type { LuaState } from "../state.ts";
 import { LuaTable } from "../table.ts";
 import type { LuaResult, LuaValue } from "../value.ts";
 
+/** The libraries are smaller; a script may put a table of any size among them. */
+const MAX_MEMBERS = 100;
+
 /** The function that a native one calls right now: messages name it as the libraries do. */
 let called: { readonly state: LuaState; readonly f: LuaValue } | undefined;
 
@@ -62,7 +65,9 @@ function libraryName(): string | undefined {
   const { state, f } = called;
   for (const [library, members] of entries(state.loaded)) {
     if (!(members instanceof LuaTable)) continue;
+    let left = MAX_MEMBERS;
     for (const [name, value] of entries(members)) {
+      if (--left < 0) break;
       if (value === f && typeof name === "string")
         return library === "_G" ? name : `${String(library)}.${name}`;
     }

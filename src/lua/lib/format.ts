@@ -4,6 +4,7 @@
  */
 
 import * as int64 from "../int64.ts";
+import { joined } from "../meter.ts";
 import type { LuaState } from "../state.ts";
 import { LuaInt64, type LuaInteger, type LuaValue } from "../value.ts";
 import { argumentError, checkInteger, raise } from "./check.ts";
@@ -66,7 +67,8 @@ export function format(state: LuaState, format: string, args: readonly LuaValue[
     state.charge(piece.length);
     out += piece;
   }
-  return after === "" ? out : out + after;
+  state.charge(format.length);
+  return joined(after === "" ? out : out + after);
 }
 
 /** Reads a format. Of one that is not kept, no more than what there are values for and one. */

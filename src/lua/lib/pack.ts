@@ -7,6 +7,7 @@
  */
 
 import * as int64 from "../int64.ts";
+import { joined } from "../meter.ts";
 import type { LuaState } from "../state.ts";
 import type { LuaInteger, LuaResult, LuaValue } from "../value.ts";
 import { argumentError, checkInteger, checkString, raise } from "./check.ts";
@@ -40,7 +41,7 @@ export function pack(state: LuaState, args: readonly LuaValue[]): string {
     state.spend(part.steps.length);
     packer.run(part.steps);
   }
-  return packer.out;
+  return joined(packer.out);
 }
 
 class Packer {

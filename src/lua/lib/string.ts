@@ -6,6 +6,7 @@
  */
 
 import * as int64 from "../int64.ts";
+import { joined } from "../meter.ts";
 import type { LuaState } from "../state.ts";
 import { LuaTable } from "../table.ts";
 import { firstResult, type LuaFunction, type LuaInteger, type LuaResult, type LuaValue } from "../value.ts";
@@ -113,19 +114,6 @@ function translated(text: string, table: Uint8Array): string {
   return out;
 }
 
-/** Pieces of a long repetition: the engine joins it from them each time it is read as a part of something. */
-const REPEATED_BLOCK = 1024;
-
-function repeated(text: string, count: number): string {
-  const perBlock = Math.floor(REPEATED_BLOCK / text.length);
-  if (perBlock <= 1 || count <= perBlock) return text.repeat(count);
-  const block = text.repeat(perBlock);
-  // Reading a character makes the engine join the block now.
-  block.charCodeAt(0);
-  const blocks = Math.floor(count / perBlock);
-  return block.repeat(blocks) + text.repeat(count - blocks * perBlock);
-}
-
 function reversed(text: string): string {
   let out = "";
   let at = text.length;
@@ -175,7 +163,7 @@ class Substitution {
     }
     if (this.copied === 0 && this.out === "") return [text, count];
     state.charge(text.length - this.copied);
-    return [this.out + text.slice(this.copied), count];
+    return [joined(this.out + text.slice(this.copied)), count];
   }
 
   private replace(start: number, end: number): void {
@@ -209,7 +197,6 @@ class Substitution {
   private expand(template: string, start: number, end: number): string {
     let at = template.indexOf("%");
     if (at < 0) return template;
-    this.state.spend(template.length >> 2);
     let out = "";
     let from = 0;
     for (; at >= 0; at = template.indexOf("%", from)) {
@@ -315,7 +302,8 @@ export function openString(state: LuaState): void {
     if (length === 0) return "";
     if (length > MAX_LENGTH) raise("resulting string too large");
     state.charge(length);
-    return between === "" ? repeated(text, count) : repeated(text + between, count - 1) + text;
+    state.spend(length >> 7);
+    return joined(between === "" ? text.repeat(count) : (text + between).repeat(count - 1) + text);
   }
 
   /** Pays for a string as long as `text`, that is put together a few characters at a time. */

@@ -4,6 +4,7 @@
  */
 
 import * as int64 from "../int64.ts";
+import { joined } from "../meter.ts";
 import { truthOf } from "../operations.ts";
 import { asNative } from "../position.ts";
 import type { LuaState } from "../state.ts";
@@ -89,7 +90,7 @@ export function openTable(state: LuaState): void {
       // Stops before the key could wrap around behind the last integer.
       if (isLast) break;
     }
-    return out;
+    return joined(out);
   }
 
   /** Items that are all strings or small integers; undefined when they are not. */
@@ -121,7 +122,7 @@ export function openTable(state: LuaState): void {
         part = "";
       }
     }
-    return out + part + (array[last] as string | number);
+    return joined(out + part + (array[last] as string | number));
   }
 
   function insert(t: LuaValue, position: LuaValue, value: LuaValue): LuaResult {
