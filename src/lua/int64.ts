@@ -247,7 +247,7 @@ export function parseInteger(text: string): LuaInteger | undefined {
   const negative = sign === 45;
   if (negative || sign === 43) at++;
   if (at >= end) return undefined;
-  if (text.charCodeAt(at) === 48 && (text.charCodeAt(at + 1) | 32) === 120) {
+  if (end - at > 1 && text.charCodeAt(at) === 48 && (text.charCodeAt(at + 1) | 32) === 120) {
     return parseHex(text, at + 2, end, negative);
   }
   let value = 0;

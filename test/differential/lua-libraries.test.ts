@@ -89,6 +89,11 @@ local function collect(s, p, init)
   end
   return table.concat(all, ",")
 end
+local function points(s, lax)
+  local all = {}
+  for at, code in utf8.codes(s, lax) do all[#all + 1] = at .. ":" .. code end
+  return table.concat(all, ",")
+end
 local function roundtrip(format, ...)
   local packed = string.pack(format, ...)
   return packed, string.unpack(format, packed)
@@ -143,10 +148,22 @@ const roundtrip: LuaFunction = (format, ...values) => {
   return [packed, ...resultList(library("string.unpack")(format, packed))];
 };
 
+/** The same. */
+const points: LuaFunction = (s, lax) => {
+  const [next, text, start] = resultList(library("utf8.codes")(s, lax));
+  const all: string[] = [];
+  for (let at = start; ; ) {
+    const [place, code] = resultList((next as LuaFunction)(text, at));
+    if (place === undefined) return all.join(",");
+    all.push(`${String(place)}:${String(code)}`);
+    at = place;
+  }
+};
+
 const [tables] = state.run(state.load(`${TABLES} return tables`, "=stdin")) as [LuaFunction];
 
 /** The functions that only the judge and this file have. */
-const HELPERS: Readonly<Record<string, LuaFunction>> = { collect, roundtrip, tables };
+const HELPERS: Readonly<Record<string, LuaFunction>> = { collect, points, roundtrip, tables };
 
 const hex = (text: string): string =>
   [...text].map((c) => c.charCodeAt(0).toString(16).padStart(2, "0")).join("");
@@ -464,7 +481,7 @@ describe("bytes and code points", () => {
     compare(sample(calls));
   });
 
-  test("utf8.len, codepoint, char", () => {
+  test("utf8.len, codepoint, codes, char", () => {
     const piece = fc.constantFrom(
       "a",
       "\xc3\xa9",
@@ -478,11 +495,18 @@ describe("bytes and code points", () => {
       "\xe2\x82",
       "\xfd\xbf\xbf\xbf\xbf\xbf",
     );
-    const text = fc.array(piece, { maxLength: 5 }).map((parts) => parts.join(""));
+    const joined = (parts: string[]): string => parts.join("");
+    const text = fc.array(piece, { maxLength: 5 }).map(joined);
+    const wellCounted = fc.array(
+      piece.filter((bytes) => bytes !== "\x80"),
+      { maxLength: 5 },
+    );
     const at = fc.integer({ min: -8, max: 8 });
     const calls = fc.oneof(
       fc.tuple(text, at, at, fc.boolean()).map((args) => ({ name: "utf8.len", args })),
       fc.tuple(text, at, at, fc.boolean()).map((args) => ({ name: "utf8.codepoint", args })),
+      // Without stray continuation bytes: Lua 5.4.4 does not mind them there, later versions do.
+      fc.tuple(wellCounted.map(joined), fc.boolean()).map((args) => ({ name: "points", args })),
       fc
         .array(fc.oneof(fc.integer({ min: -1, max: 0x120000 }), fc.integer({ min: 0 })), { maxLength: 4 })
         .map((args) => ({ name: "utf8.char", args })),

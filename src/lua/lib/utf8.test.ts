@@ -76,3 +76,15 @@ test("codes gives the place and the code of each character", () => {
   expect(() => codes("a\xff")).toThrow("invalid UTF-8 code");
   expect(() => codes(`${E_ACUTE}\x80`)).toThrow("invalid UTF-8 code");
 });
+
+test("a step of codes over many continuation bytes is paid for", () => {
+  const small = new LuaState();
+  let units = 0;
+  small.spend = (n) => void (units += n);
+  openUtf8(small);
+  const codesOf = (small.globals.get("utf8") as LuaTable).get("codes") as LuaFunction;
+  const text = `a${"\x80".repeat(80_000)}`;
+  const [next, subject] = resultList(codesOf(text)) as [LuaFunction, LuaValue];
+  expect(resultList(next(subject, 1))).toEqual([]);
+  expect(units).toBeGreaterThanOrEqual(10_000);
+});
