@@ -137,10 +137,20 @@ export class Machine {
   constructor(limits: Limits) {
     this.#limits = limits;
     this.#glanceAt = 2 * limits.memoryLimitBytes;
-    const plain = new Operations(this, (handler, ...args) => this.#call1(handler, ...args), truthOf);
+    const plain = new Operations(
+      this,
+      {
+        two: (handler, x, y) => firstResult(this.#function(handler)(x, y)),
+        three: (handler, x, y, z) => firstResult(this.#function(handler)(x, y, z)),
+      },
+      truthOf,
+    );
     const resumable = new Operations(
       this,
-      (handler, ...args) => this.co(this.#function(handler))(...args),
+      {
+        two: (handler, x, y) => this.co(this.#function(handler))(x, y),
+        three: (handler, x, y, z) => this.co(this.#function(handler))(x, y, z),
+      },
       (result) => result,
     );
     this.plain = Object.assign(plain, {
@@ -310,7 +320,7 @@ export class Machine {
     if (text !== undefined) return text;
     const handler = this.metamethod(value, "__tostring");
     if (handler !== undefined) {
-      const result = this.#call1(handler, value);
+      const result = firstResult(this.#function(handler)(value));
       return toText(result) ?? raise("'__tostring' must return a string");
     }
     if (typeof value === "object" || typeof value === "function") {
@@ -331,10 +341,6 @@ export class Machine {
 
   /** Calls any value, through `__call` if it is no function; the results are settled. */
   readonly call = (callee: LuaValue, args: LuaValue[]): LuaResult => settle(this.#function(callee)(...args));
-
-  #call1(callee: LuaValue, ...args: LuaValue[]): LuaValue {
-    return firstResult(this.#function(callee)(...args));
-  }
 
   /** A function that does what calling `value` does; that fails only when it is called, as Lua evaluates. */
   readonly callable = (value: LuaValue): LuaFunction => {

@@ -27,7 +27,10 @@ const MAX_INDEX_CHAIN = 2000;
 const LINKS_PER_ROUND = 8;
 
 /** Calls a metamethod; the form decides what comes back. */
-export type Invoke = (handler: LuaValue, ...args: LuaValue[]) => LuaResult;
+export interface Invoke {
+  two(handler: LuaValue, a: LuaValue, b: LuaValue): LuaResult;
+  three(handler: LuaValue, a: LuaValue, b: LuaValue, c: LuaValue): LuaResult;
+}
 type Integers = (a: LuaInteger, b: LuaInteger) => LuaInteger;
 type Operator = (a: LuaValue, b: LuaValue) => LuaResult;
 
@@ -77,13 +80,15 @@ export class Operations {
       if (object instanceof LuaTable) {
         const value = object.get(key);
         if (value !== undefined) return value;
-        handler = object.metatable?.getText("__index");
+        const { metatable } = object;
+        if (metatable === undefined) return undefined;
+        handler = metatable.fields["__index"] ?? metatable.getText("__index");
         if (handler === undefined) return undefined;
       } else {
         handler = this.#machine.metamethod(object, "__index");
         if (handler === undefined) this.#indexError(object, key);
       }
-      if (typeof handler === "function") return this.#invoke(handler, object, key);
+      if (typeof handler === "function") return this.#invoke.two(handler, object, key);
       if (i % LINKS_PER_ROUND === LINKS_PER_ROUND - 1) owe(1);
       object = handler;
     }
@@ -122,7 +127,7 @@ export class Operations {
         handler = this.#machine.metamethod(object, "__newindex");
         if (handler === undefined) this.#indexError(object, key);
       }
-      if (typeof handler === "function") return this.#invoke(handler, object, key, value);
+      if (typeof handler === "function") return this.#invoke.three(handler, object, key, value);
       if (i % LINKS_PER_ROUND === LINKS_PER_ROUND - 1) owe(1);
       object = handler;
     }
@@ -152,7 +157,7 @@ export class Operations {
   #binary(event: string, a: LuaValue, b: LuaValue, what: string, isRight: boolean): LuaResult {
     let handler = this.#handler(a, event);
     if (handler === undefined) handler = this.#handler(b, event);
-    if (handler !== undefined) return this.#invoke(handler, a, b);
+    if (handler !== undefined) return this.#invoke.two(handler, a, b);
     return this.#operandError(what, isRight ? b : a, isRight ? 1 : 0);
   }
 
@@ -171,7 +176,7 @@ export class Operations {
     const handler = this.#handler(a, "__unm");
     return handler === undefined
       ? this.#operandError("perform arithmetic on", a)
-      : this.#invoke(handler, a, a);
+      : this.#invoke.two(handler, a, a);
   };
 
   readonly bnot = (a: LuaValue): LuaResult => {
@@ -179,13 +184,14 @@ export class Operations {
     const handler = this.#handler(a, "__bnot");
     return handler === undefined
       ? this.#operandError("perform bitwise operation on", a)
-      : this.#invoke(handler, a, a);
+      : this.#invoke.two(handler, a, a);
   };
 
   readonly len = (value: LuaValue): LuaResult => {
     if (typeof value === "string") return value.length;
-    const handler = this.#machine.metamethod(value, "__len");
-    if (handler !== undefined) return this.#invoke(handler, value);
+    const metatable = this.#machine.metatableOf(value);
+    const handler = metatable?.fields["__len"] ?? metatable?.getText("__len");
+    if (handler !== undefined) return this.#invoke.two(handler, value, value);
     return value instanceof LuaTable ? value.length() : this.#operandError("get length of", value);
   };
 
@@ -197,7 +203,7 @@ export class Operations {
       return joined(x + y);
     }
     const handler = this.#handler(a, "__concat") ?? this.#handler(b, "__concat");
-    if (handler !== undefined) return this.#invoke(handler, a, b);
+    if (handler !== undefined) return this.#invoke.two(handler, a, b);
     return x === undefined
       ? this.#operandError("concatenate", a, 0)
       : this.#operandError("concatenate", b, 1);
@@ -209,7 +215,7 @@ export class Operations {
     const areTables = a instanceof LuaTable && b instanceof LuaTable;
     if (!areTables && !(a instanceof LuaUserdata && b instanceof LuaUserdata)) return isSameAddress(a, b);
     const handler = this.#machine.metamethod(a, "__eq") ?? this.#machine.metamethod(b, "__eq");
-    return handler !== undefined && this.#truth(this.#invoke(handler, a, b));
+    return handler !== undefined && this.#truth(this.#invoke.two(handler, a, b));
   };
 
   readonly lt = (a: LuaValue, b: LuaValue): LuaResult => {
@@ -232,7 +238,7 @@ export class Operations {
 
   #compare(a: LuaValue, b: LuaValue, event: string): LuaResult {
     const handler = this.#machine.metamethod(a, event) ?? this.#machine.metamethod(b, event);
-    if (handler !== undefined) return this.#truth(this.#invoke(handler, a, b));
+    if (handler !== undefined) return this.#truth(this.#invoke.two(handler, a, b));
     const [x, y] = [describeType(a), describeType(b)];
     return raise(x === y ? `attempt to compare two ${x} values` : `attempt to compare ${x} with ${y}`);
   }
@@ -242,7 +248,7 @@ export class Operations {
   /** The scope of a to-be-closed variable was left without an error. */
   readonly closeAfter = (value: LuaValue): LuaResult => {
     if (value === undefined || value === false) return undefined;
-    return this.#invoke(this.#machine.metamethod(value, "__close"), value, undefined);
+    return this.#invoke.two(this.#machine.metamethod(value, "__close"), value, undefined);
   };
 }
 
