@@ -78,6 +78,12 @@ export interface Token extends Span {
 }
 
 const keywords = new Set<string>(KEYWORDS);
+/** Symbols by the code of their first byte, longest first. */
+const symbolsByFirst: string[][] = [];
+for (const symbol of SYMBOLS) {
+  symbolsByFirst[symbol.charCodeAt(0)] ??= [];
+  symbolsByFirst[symbol.charCodeAt(0)]!.push(symbol);
+}
 const ESCAPES: Record<string, string> = {
   a: "\x07",
   b: "\b",
@@ -93,14 +99,8 @@ const ESCAPES: Record<string, string> = {
 
 const isDigit = (c: number): boolean => c >= 48 && c <= 57;
 const isLetter = (c: number): boolean => (c >= 97 && c <= 122) || (c >= 65 && c <= 90) || c === 95;
+const isNameByte = (c: number): boolean => isLetter(c) || isDigit(c);
 const isHexDigit = (c: number): boolean => isDigit(c) || (c >= 97 && c <= 102) || (c >= 65 && c <= 70);
-
-/** The symbols that begin with a character, by its code. */
-const symbolsFrom: string[][] = [];
-for (const symbol of SYMBOLS) {
-  symbolsFrom[symbol.charCodeAt(0)] ??= [];
-  symbolsFrom[symbol.charCodeAt(0)]!.push(symbol);
-}
 
 export class Lexer {
   readonly #source: string;
@@ -129,47 +129,63 @@ export class Lexer {
     this.#skipBlank();
     const source = this.#source;
     const start = this.#at;
-    const span = { line: this.#line, column: start - this.#lineStart + 1 };
-    const make = (type: string, value = "", integer: LuaInteger = 0, text?: string): Token => ({
-      line: span.line,
-      column: span.column,
-      type,
-      text: text ?? source.slice(start, this.#at),
-      value,
-      integer,
-    });
-    if (start >= source.length) return make("<eof>", "", 0, "<eof>");
+    const line = this.#line;
+    const column = start - this.#lineStart + 1;
+    if (start >= source.length) return { line, column, type: "<eof>", text: "<eof>", value: "", integer: 0 };
     const c = source.charCodeAt(start);
+    let type: string;
+    let value = "";
+    let integer: LuaInteger = 0;
     if (isLetter(c)) {
-      while (isLetter(source.charCodeAt(this.#at)) || isDigit(source.charCodeAt(this.#at))) this.#at++;
-      const name = source.slice(start, this.#at);
-      return keywords.has(name) ? make(name) : make("<name>", name);
+      let end = start + 1;
+      while (isNameByte(source.charCodeAt(end))) end++;
+      this.#at = end;
+      value = source.slice(start, end);
+      type = keywords.has(value) ? value : "<name>";
+      return { line, column, type, text: value, value, integer };
     }
-    if (isDigit(c)) return make("<integer>", "", this.#integer(start));
-    if (c === 34 || c === 39) {
-      const value = this.#quoted(source[start]!);
-      return make("<string>", value);
-    }
-    if (c === 91) {
-      const level = this.#longBracketLevel(start);
+    if (isDigit(c)) {
+      integer = this.#integer(start);
+      type = "<integer>";
+    } else if (c === 34 || c === 39) {
+      value = this.#quoted(source[start]!);
+      type = "<string>";
+    } else {
+      const level = c === 91 ? this.#longBracketLevel(start) : -1;
       if (level >= 0) {
-        const value = this.#longBracket(level, "string");
-        return make("<string>", value);
-      }
-      if (source[start + 1] === "=") {
-        const end = start + 1 + /^=*/.exec(source.slice(start + 1))![0].length;
-        throw this.error("invalid long string delimiter", this.#line, `'${source.slice(start, end)}'`);
+        value = this.#longBracket(level, "string");
+        type = "<string>";
+      } else {
+        if (c === 91 && source[start + 1] === "=") throw this.#longDelimiterError(start);
+        const symbol = this.#symbol(c);
+        this.#at += symbol === undefined ? 1 : symbol.length;
+        type = symbol ?? "<other>";
+        // A byte that does not show is named by its code.
+        const isShown = symbol !== undefined || (c >= 32 && c < 127);
+        return {
+          line,
+          column,
+          type,
+          text: isShown ? (symbol ?? source[start]!) : `<\\${c}>`,
+          value,
+          integer,
+        };
       }
     }
-    for (const symbol of symbolsFrom[c] ?? []) {
-      if (source.startsWith(symbol, start)) {
-        this.#at += symbol.length;
-        return make(symbol);
-      }
-    }
-    this.#at++;
-    const isPrintable = c >= 32 && c < 127;
-    return make("<other>", "", 0, isPrintable ? undefined : `<\\${c}>`);
+    return { line, column, type, text: source.slice(start, this.#at), value, integer };
+  }
+
+  /** The longest symbol that begins here with the byte `c`. */
+  #symbol(c: number): string | undefined {
+    return symbolsByFirst[c]?.find(
+      (symbol) => symbol.length === 1 || this.#source.startsWith(symbol, this.#at),
+    );
+  }
+
+  #longDelimiterError(start: number): LuaError {
+    let end = start + 1;
+    while (this.#source[end] === "=") end++;
+    return this.error("invalid long string delimiter", this.#line, `'${this.#source.slice(start, end)}'`);
   }
 
   #newline(): void {
@@ -184,18 +200,21 @@ export class Lexer {
   #skipBlank(): void {
     const source = this.#source;
     for (;;) {
-      const c = source[this.#at];
-      if (c === "\n" || c === "\r") this.#newline();
-      else if (c === " " || c === "\t" || c === "\v" || c === "\f") this.#at++;
-      else if (c === "-" && source[this.#at + 1] === "-") {
-        this.#at += 2;
-        const level = source[this.#at] === "[" ? this.#longBracketLevel(this.#at) : -1;
-        if (level >= 0) this.#longBracket(level, "comment");
-        else
-          while (this.#at < source.length && source[this.#at] !== "\n" && source[this.#at] !== "\r")
-            this.#at++;
-      } else return;
+      const c = source.charCodeAt(this.#at);
+      if (c === 32 || c === 9 || c === 11 || c === 12) this.#at++;
+      else if (c === 10 || c === 13) this.#newline();
+      else if (c === 45 && source.charCodeAt(this.#at + 1) === 45) this.#comment();
+      else return;
     }
+  }
+
+  #comment(): void {
+    const source = this.#source;
+    this.#at += 2;
+    const level = source[this.#at] === "[" ? this.#longBracketLevel(this.#at) : -1;
+    if (level >= 0) this.#longBracket(level, "comment");
+    else
+      while (this.#at < source.length && source[this.#at] !== "\n" && source[this.#at] !== "\r") this.#at++;
   }
 
   #integer(start: number): LuaInteger {

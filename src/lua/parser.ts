@@ -538,7 +538,7 @@ class Parser {
 
   // ---- expressions
 
-  readonly #readOnlyGlobals = new WeakSet<Expression>();
+  readonly #readOnlyGlobals = new Set<Expression>();
 
   #variable(name: string, span: Span): Target {
     const resolved = this.#scope.resolve(name, this.#function);

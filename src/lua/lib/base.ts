@@ -3,7 +3,7 @@
 import { setResumable } from "../coroutine.ts";
 import { LuaError, ScriptAbort } from "../error.ts";
 import * as int64 from "../int64.ts";
-import { isStackOverflow, isTrue, type Machine, toInteger } from "../machine.ts";
+import { isStackOverflow, isTrue, type Machine, toInteger, toText } from "../machine.ts";
 import { LONG_TEXT, owe } from "../meter.ts";
 import { CoroutineClose } from "../operations.ts";
 import { where } from "../position.ts";
@@ -68,7 +68,7 @@ export function openBase(state: LuaState): void {
       entry = t.next(key);
     } catch (error) {
       if (!(error instanceof RangeError) || isStackOverflow(error)) throw error;
-      return raise("invalid key to 'next'");
+      throw new LuaError("invalid key to 'next'");
     }
     return entry;
   };
@@ -206,9 +206,9 @@ export function openBase(state: LuaState): void {
         const reader = checkFunction(chunk, 1, "load");
         try {
           for (;;) {
-            const piece = firstResult(callFromNative(state, reader, []));
-            if (piece === undefined || piece === "") break;
-            if (typeof piece !== "string") return raise("reader function must return a string");
+            const piece = toText(firstResult(callFromNative(state, reader, [])) ?? "");
+            if (piece === undefined) return raise("reader function must return a string");
+            if (piece === "") break;
             machine.charge(piece.length);
             source += piece;
           }
@@ -255,7 +255,7 @@ export function openBase(state: LuaState): void {
     },
     rawset: (table, key, value) => {
       const t = checkTable(table, 1, "rawset");
-      if (key === undefined) raise("table index is nil");
+      if (key === undefined) throw new LuaError("table index is nil");
       t.set(key, value);
       return t;
     },

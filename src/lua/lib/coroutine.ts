@@ -84,13 +84,14 @@ export function openCoroutine(state: LuaState): void {
     },
     resume: (coroutine, ...args) => {
       const c = checkCoroutine(coroutine, 1, "resume");
+      const canRun = c.status === "suspended";
       try {
         return [true, ...resume(c, args)];
       } catch (error) {
         machine.checkAborted();
         if (error instanceof ScriptAbort) throw error;
         const luaError = error instanceof LuaError ? error : withPosition(error);
-        failures.set(c, luaError);
+        if (canRun) failures.set(c, luaError);
         return [false, luaError.value === undefined ? "<no error object>" : luaError.value];
       }
     },
