@@ -444,11 +444,14 @@ class Generator {
           const body = this.#block(2, true);
           return `for ${i} in coroutine.wrap(function() for i = 1, 3 do coroutine.yield(i * i) end end) do\n${body}end\n`;
         }
-        default: {
+        default:
+          // In pcall, as an error that ends a coroutine leaves its variables open in PUC Lua and closes them here.
           // No break: Lua 5.4.4 calls nil afterwards when a closure holds the variable of the loop.
-          const i = this.#declare("integer", false).name;
-          return `for ${i} in function(s, i) if i < s then return i + 1 end end, 2, 0, traced("loop") do\n${this.#block(2, false)}end\n`;
-        }
+          return this.#function(this.#canYield, false, () => {
+            const i = this.#declare("integer", false).name;
+            const body = this.#block(2, false);
+            return `do local ok, e = pcall(function()\nfor ${i} in function(s, i) if i < s then return i + 1 end end, 2, 0, traced("loop") do\n${body}end\nend) print(ok, show(e)) end\n`;
+          });
       }
     });
   }
