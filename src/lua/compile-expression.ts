@@ -27,6 +27,7 @@ export class ExpressionEmitter extends ArithmeticEmitter {
       case "string":
         return { text: JSON.stringify(e.value), type: "string" };
       case "vararg":
+        this.#emitVarargs(e);
         return { text: "va[0]", type: "any", isComplex: true };
       case "local":
         return this.read(e.variable);
@@ -341,12 +342,12 @@ export class ExpressionEmitter extends ArithmeticEmitter {
         `${this.mark(call, this.describe(call.callee))}method_${method}(${object.text})`,
       );
       const args = [object.text, ...this.items(call.args)];
-      return { callee, isFunction: false, args, mark: this.mark(call, `method '${method}'`) };
+      return { callee, isFunction: false, args, mark: this.markCall(call, `method '${method}'`) };
     }
     let callee = this.operand(call.callee);
     if (!call.args.every(isPure) || callee.isComplex === true) callee = this.hold(callee);
     const args = this.items(call.args);
-    const mark = this.mark(call, this.describe(call.callee));
+    const mark = this.markCall(call, this.describe(call.callee));
     return { callee: callee.text, isFunction: callee.type === "function", args, mark };
   }
 
@@ -400,8 +401,16 @@ export class ExpressionEmitter extends ArithmeticEmitter {
     const first = this.operands(list.slice(0, -1)).map((operand) =>
       isPure(last) ? operand : this.hold(operand),
     );
+    if (last.kind === "vararg") this.#emitVarargs(last);
     const rest = last.kind === "call" ? `...list(${this.call(last, "raw")})` : "...va";
     return [...first.map(({ text }) => text), rest];
+  }
+
+  /** Extra arguments that have a name are what is in their table now. */
+  #emitVarargs(span: Span): void {
+    const { varargTable } = this.body;
+    if (varargTable !== undefined)
+      this.emit(`va=${this.mark(span)}varargValues(${this.read(varargTable).text});`);
   }
 
   /** All values of a list of expressions, as a JavaScript array that is not changed. */
@@ -412,7 +421,10 @@ export class ExpressionEmitter extends ArithmeticEmitter {
       this.emit(`if(${results}===undefined||${results}.constructor!==Array)${results}=list(${results});`);
       return results;
     }
-    if (values.length === 1 && only!.kind === "vararg") return "va";
+    if (values.length === 1 && only!.kind === "vararg") {
+      this.#emitVarargs(only!);
+      return "va";
+    }
     return `[${this.items(values).join(",")}]`;
   }
 }

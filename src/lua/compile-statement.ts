@@ -498,14 +498,13 @@ export class StatementEmitter extends ExpressionEmitter {
 
   #emitGlobalInit(targets: readonly Target[], values: readonly Expression[], span: Span): void {
     const results = this.#evaluate(values, targets.length);
-    for (const target of targets) {
+    // Each is checked and set in turn, the last one first.
+    for (let i = targets.length - 1; i >= 0; i--) {
+      const target = targets[i]!;
       if (target.kind !== "global") continue;
-      this.emit(
-        `${this.mark(span)}checkGlobal(${this.operand(target).text},${JSON.stringify(target.name)});`,
-      );
-    }
-    for (const [i, target] of targets.entries()) {
-      if (target.kind === "global") this.#placeOf(target, false)(results[i]!);
+      const { text } = this.operand(target);
+      this.emit(`${this.mark(span)}checkGlobal(${text},${JSON.stringify(target.name)});`);
+      this.#placeOf(target, false)(results[i]!);
     }
   }
 

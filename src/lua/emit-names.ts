@@ -23,10 +23,27 @@ export function describe(expression: Expression, user: FunctionBody): string | u
     case "global":
       return `global '${expression.name}'`;
     case "index":
-      return expression.key.kind === "string" ? `field '${expression.key.value}'` : undefined;
+      return describeItem(expression.object, expression.key);
+    case "paren":
+      return describe(expression.inner, user);
+    case "string":
+      return `constant '${expression.value}'`;
     case "call":
       return expression.method === undefined ? undefined : `method '${expression.method}'`;
     default:
       return undefined;
   }
+}
+
+/** PUC Lua's instruction for an item holds the key itself up to this. */
+const MAX_ITEM = 255;
+
+function describeItem(object: Expression, key: Expression): string {
+  if (key.kind === "string") {
+    const isGlobal = object.kind === "local" && object.variable.name === "_ENV";
+    return `${isGlobal ? "global" : "field"} '${key.value}'`;
+  }
+  const isItem =
+    key.kind === "integer" && typeof key.value === "number" && key.value >= 0 && key.value <= MAX_ITEM;
+  return isItem ? "field 'integer index'" : "field '?'";
 }

@@ -9,7 +9,7 @@
  * with sites inside carries their labels in front, and lets `pc` decide where its own condition no longer can.
  */
 
-import type { Expression, FunctionBody, Span, Variable } from "./ast.ts";
+import type { CallExpression, Expression, FunctionBody, Span, Variable } from "./ast.ts";
 import { describe, isItself, jsName, needsCell } from "./emit-names.ts";
 import * as int64 from "./int64.ts";
 import type { Site } from "./position.ts";
@@ -57,6 +57,7 @@ export const MACHINE = [
   "forLimit",
   "cursor",
   "varargs",
+  "varargValues",
   "closing",
   "checkGlobal",
   "box",
@@ -199,6 +200,14 @@ export class Emitter {
   /** Starts a line that stands for `span`; `names` are the operands as messages call them. */
   protected mark(span: Span, ...names: (string | undefined)[]): string {
     this.unit.marks.push({ line: span.line, names });
+    return `\n@${this.unit.marks.length - 1}@`;
+  }
+
+  /** The same for a call. */
+  protected markCall(call: CallExpression, name: string | undefined): string {
+    const isOpen = call.args.at(-1)?.kind === "call" || call.args.at(-1)?.kind === "vararg";
+    const given = isOpen ? undefined : call.args.length + (call.method === undefined ? 0 : 1);
+    this.unit.marks.push({ line: call.line, names: [name], given });
     return `\n@${this.unit.marks.length - 1}@`;
   }
 

@@ -56,6 +56,8 @@ const ADDRESS_BYTES = 128;
 const TAILS = 200;
 /** Objects with `__call` that may stand for one another. */
 const MAX_CALL_CHAIN = 15;
+/** More extra arguments than the engine takes in a call. */
+const MAX_VARARGS = 60_000;
 /** Bounds of loops over numbers in compiled code (compile-statement.ts). */
 const LOOP_BOUND = 2 ** 52;
 
@@ -88,6 +90,8 @@ export class Machine {
   forEnd: LuaValue = 0;
   forStep: LuaValue = 1;
   stringMetatable: LuaTable | undefined = undefined;
+  /** The metatables that `debug.setmetatable` gave to all values of other types, by the type's name. */
+  readonly typeMetatables = new Map<string, LuaTable>();
   /** The library's function, which compiled code does itself in the usual cases. */
   stringByte: LuaFunction | undefined = undefined;
   /** The functions behind `pairs` and `ipairs`, which base.ts makes. */
@@ -294,7 +298,7 @@ export class Machine {
 
   metatableOf(value: LuaValue): LuaTable | undefined {
     if (value instanceof LuaTable || value instanceof LuaUserdata) return value.metatable;
-    return typeof value === "string" ? this.stringMetatable : undefined;
+    return typeof value === "string" ? this.stringMetatable : this.typeMetatables.get(typeName(value));
   }
 
   metamethod(value: LuaValue, event: string): LuaValue {
@@ -422,6 +426,16 @@ export class Machine {
     const table = this.array([undefined, ...values]);
     table.setField("n", values.length);
     return table;
+  };
+
+  /** The extra arguments that a named vararg table holds: as many as its `n` says. */
+  readonly varargValues = (table: LuaTable): LuaValue[] => {
+    const n = table.getText("n");
+    if (typeof n !== "number" || n < 0 || n > MAX_VARARGS) raise("vararg table has no proper 'n'");
+    this.spend(n >> 3);
+    const values: LuaValue[] = [];
+    for (let i = 1; i <= n; i++) values.push(table.get(i));
+    return values;
   };
 
   /** A function that captured `count` variables; each may be alive only because of it. */
@@ -613,7 +627,8 @@ export function toText(value: LuaValue): string | undefined {
 function forInteger(value: LuaValue, what: "initial" | "limit" | "step"): LuaInteger {
   const integer = toInteger(value);
   if (integer !== undefined) return integer;
-  return raise(`'for' ${what === "initial" ? "initial value" : what} must be a number`);
+  const name = what === "initial" ? "initial value" : what;
+  return raise(`bad 'for' ${name} (number expected, got ${describeType(value)})`);
 }
 
 const addresses = new WeakMap<object, string>();

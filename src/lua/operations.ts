@@ -9,7 +9,7 @@
 
 import { LuaError, ScriptAbort } from "./error.ts";
 import * as int64 from "./int64.ts";
-import { describeType, raise } from "./lib/check.ts";
+import { describeType, raise, typeName } from "./lib/check.ts";
 import { type Machine, toInteger, toLuaError, toText } from "./machine.ts";
 import { joined, LONG_TEXT, owe, oweForText } from "./meter.ts";
 import { LuaTable } from "./table.ts";
@@ -86,18 +86,13 @@ export class Operations {
         if (handler === undefined) return undefined;
       } else {
         handler = this.#machine.metamethod(object, "__index");
-        if (handler === undefined) this.#indexError(object, key);
+        if (handler === undefined) this.#operandError("index", object);
       }
       if (typeof handler === "function") return this.#invoke.two(handler, object, key);
       if (i % LINKS_PER_ROUND === LINKS_PER_ROUND - 1) owe(1);
       object = handler;
     }
     return raise("'__index' chain too long; possible loop");
-  }
-
-  #indexError(object: LuaValue, key: LuaValue): never {
-    // Without a name of its own the value is known by the key that was wanted.
-    this.#machine.operandError("index", object, 0, typeof key === "string" ? `field '${key}'` : undefined);
   }
 
   readonly setindex = (object: LuaValue, key: LuaValue, value: LuaValue): LuaResult => {
@@ -125,7 +120,7 @@ export class Operations {
         }
       } else {
         handler = this.#machine.metamethod(object, "__newindex");
-        if (handler === undefined) this.#indexError(object, key);
+        if (handler === undefined) this.#operandError("index", object);
       }
       if (typeof handler === "function") return this.#invoke.three(handler, object, key, value);
       if (i % LINKS_PER_ROUND === LINKS_PER_ROUND - 1) owe(1);
@@ -138,11 +133,20 @@ export class Operations {
 
   #arithmetic(event: string, compute: Integers): Operator {
     return (a, b) => {
+      if (int64.isInteger(a) && int64.isInteger(b)) return compute(a, b);
+      if (typeof a !== "string" && typeof b !== "string") {
+        return this.#binary(event, a, b, "perform arithmetic on", int64.isInteger(a));
+      }
+      const handler = this.#anyHandler(a, b, event);
+      if (handler !== undefined) return this.#invoke.two(handler, a, b);
       const x = toInteger(a);
       const y = toInteger(b);
-      if (x !== undefined && y !== undefined) return compute(x, y);
-      return this.#binary(event, a, b, "perform arithmetic on", x !== undefined);
+      return x !== undefined && y !== undefined ? compute(x, y) : textError(event, a, b);
     };
+  }
+
+  #anyHandler(a: LuaValue, b: LuaValue, event: string): LuaValue {
+    return this.#machine.metamethod(a, event) ?? this.#machine.metamethod(b, event);
   }
 
   /** Strings that hold integers are no operands here. */
@@ -155,14 +159,9 @@ export class Operations {
 
   /** Operands that are not both integers. `isRight`: the left one is not to blame. */
   #binary(event: string, a: LuaValue, b: LuaValue, what: string, isRight: boolean): LuaResult {
-    let handler = this.#handler(a, event);
-    if (handler === undefined) handler = this.#handler(b, event);
+    const handler = this.#anyHandler(a, b, event);
     if (handler !== undefined) return this.#invoke.two(handler, a, b);
     return this.#operandError(what, isRight ? b : a, isRight ? 1 : 0);
-  }
-
-  #handler(value: LuaValue, event: string): LuaValue {
-    return typeof value === "string" ? undefined : this.#machine.metamethod(value, event);
   }
 
   /** `attempt to <what> a <type> value (<name>)`; the name is that of operand `which` at the failing place. */
@@ -171,9 +170,12 @@ export class Operations {
   }
 
   readonly unm = (a: LuaValue): LuaResult => {
-    const x = toInteger(a);
-    if (x !== undefined) return int64.unm(x);
-    const handler = this.#handler(a, "__unm");
+    if (int64.isInteger(a)) return int64.unm(a);
+    const handler = this.#machine.metamethod(a, "__unm");
+    if (typeof a === "string" && handler === undefined) {
+      const x = toInteger(a);
+      return x === undefined ? textError("__unm", a, a) : int64.unm(x);
+    }
     return handler === undefined
       ? this.#operandError("perform arithmetic on", a)
       : this.#invoke.two(handler, a, a);
@@ -181,7 +183,7 @@ export class Operations {
 
   readonly bnot = (a: LuaValue): LuaResult => {
     if (int64.isInteger(a)) return int64.bnot(a);
-    const handler = this.#handler(a, "__bnot");
+    const handler = this.#machine.metamethod(a, "__bnot");
     return handler === undefined
       ? this.#operandError("perform bitwise operation on", a)
       : this.#invoke.two(handler, a, a);
@@ -202,7 +204,7 @@ export class Operations {
       this.#machine.charge(x.length + y.length);
       return joined(x + y);
     }
-    const handler = this.#handler(a, "__concat") ?? this.#handler(b, "__concat");
+    const handler = this.#anyHandler(a, b, "__concat");
     if (handler !== undefined) return this.#invoke.two(handler, a, b);
     return x === undefined
       ? this.#operandError("concatenate", a, 0)
@@ -273,6 +275,11 @@ const isClosing = (error: unknown): boolean => error instanceof CoroutineClose;
 /** What a closing method gets as its second argument. */
 export function closeReason(error: unknown): LuaValue {
   return isClosing(error) ? undefined : toLuaError(error).value;
+}
+
+/** An operand is text that holds no integer; the string library words it. */
+function textError(event: string, a: LuaValue, b: LuaValue): never {
+  return raise(`attempt to ${event.slice(2)} a '${typeName(a)}' with a '${typeName(b)}'`);
 }
 
 /** The truth of a plain metamethod's result. */

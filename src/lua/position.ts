@@ -11,6 +11,8 @@ export interface Site {
   readonly line: number;
   /** How the failing value is called in messages, such as `local 'x'`; for arithmetic, one for each operand. */
   readonly names: readonly (string | undefined)[];
+  /** For a call, how many arguments it gives, where that is known. */
+  readonly given?: number | undefined;
 }
 
 /** One compiled chunk (plain code, or the coroutine version of a function). */

@@ -85,7 +85,12 @@ export class LuaState {
    * Compiles a chunk. `chunkName` is `@path`, `=name`, or the source itself. Throws `LuaError` with the message of a
    * syntax error. `env` replaces the globals.
    */
-  load(source: string, chunkName: string, env: LuaValue = this.globals): LuaFunction {
+  load(source: string, chunkName: string): LuaFunction {
+    return this.loadWith(source, chunkName, this.globals);
+  }
+
+  /** The same with `env` for the globals. */
+  loadWith(source: string, chunkName: string, env: LuaValue): LuaFunction {
     let generated: ReturnType<typeof compileChunk>;
     let tree: ReturnType<typeof parse>;
     try {

@@ -51,6 +51,8 @@ export class LuaTable {
   fields: FieldObject = NO_FIELDS;
   fieldCount = 0;
   hash: HashPart | undefined = undefined;
+  /** The last item that was removed from the end: a traversal may stand there. */
+  trimmed = 0;
   #names: string[] | undefined = undefined;
 
   get(key: LuaValue): LuaValue {
@@ -189,6 +191,7 @@ export class LuaTable {
   #trim(): void {
     const { array } = this;
     let end = array.length - 1;
+    this.trimmed = Math.max(this.trimmed, end);
     while (end > 0 && array[end] === undefined) end--;
     array.length = end + 1;
   }
@@ -268,8 +271,9 @@ export class TableCursor {
       this.#field = table.fieldNames().indexOf(key) + 1;
       return;
     }
-    // Also a key whose removal made the array part shorter.
-    if (typeof key !== "number" || key <= 0) throw new RangeError("invalid key to 'next'");
+    // A key whose removal made the array part shorter.
+    if (typeof key !== "number" || key <= 0 || key > table.trimmed)
+      throw new RangeError("invalid key to 'next'");
     this.#index = key + 1;
   }
 }

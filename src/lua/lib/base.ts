@@ -152,14 +152,11 @@ export function openBase(state: LuaState): void {
     }
     try {
       payForLoading(state, source);
-      return hasEnv ? state.load(source, chunkName, env ?? NIL_ENVIRONMENT) : state.load(source, chunkName);
+      return hasEnv ? state.loadWith(source, chunkName, env) : state.load(source, chunkName);
     } catch (error) {
       return [undefined, caught(machine, error).value];
     }
   };
-  // `load(s, n, m, nil)` really means no environment.
-  const NIL_ENVIRONMENT = false;
-
   const readFile = (path: string): string | undefined => {
     state.spend(FILE_ROUNDS);
     return options.readFile?.(path);

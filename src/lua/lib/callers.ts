@@ -41,7 +41,8 @@ export function guardFromNative(
 export interface Callee {
   readonly name: string;
   readonly isMethod: boolean;
-  readonly isIterator: boolean;
+  /** How many arguments it got, where that is known. */
+  readonly given: number | undefined;
   /** `chunk:line: ` of the caller. */
   readonly position: string;
 }
@@ -52,11 +53,19 @@ export function callee(name: string): Callee {
   const known = caller?.site.names[0];
   const isIterator = known === "for iterator 'for iterator'";
   return {
-    name: isIterator ? "for iterator" : caller === undefined ? (libraryName() ?? name) : name,
+    // Under the name that its caller has for it.
+    name: caller === undefined ? (libraryName() ?? name) : (quoted(known) ?? name),
     isMethod: known === `method '${name}'`,
-    isIterator,
+    // A generic `for` always gives both arguments.
+    given: isIterator ? 2 : caller?.site.given,
     position: textOf(caller),
   };
+}
+
+/** The name in `local 'x'` and the like; an item has none. */
+function quoted(description: string | undefined): string | undefined {
+  const name = /'(.*)'$/s.exec(description ?? "")?.[1];
+  return name === "integer index" || name === "?" ? undefined : name;
 }
 
 /** `string.rep` for a function of a library, `print` for a basic one. */

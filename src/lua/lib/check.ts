@@ -20,10 +20,10 @@ export function raise(message: string): never {
 export function argumentError(
   n: number,
   functionName: string,
-  text: string | ((isIterator: boolean) => string),
+  text: string | ((given: number | undefined) => string),
 ): never {
-  const { name, isMethod, isIterator, position } = callee(functionName);
-  const detail = typeof text === "string" ? text : text(isIterator);
+  const { name, isMethod, given, position } = callee(functionName);
+  const detail = typeof text === "string" ? text : text(given);
   const what =
     isMethod && n === 1
       ? `calling '${name}' on bad self`
@@ -38,9 +38,8 @@ function typeError(
   expected: string,
   missing: boolean,
 ): never {
-  return argumentError(n, functionName, (isIterator) => {
-    // A generic `for` always gives both arguments.
-    const got = missing && !isIterator ? "no value" : describeType(value);
+  return argumentError(n, functionName, (given) => {
+    const got = missing && !(given !== undefined && n <= given) ? "no value" : describeType(value);
     return `${expected} expected, got ${got}`;
   });
 }

@@ -6,7 +6,7 @@ import { currentPositions, displayName } from "../position.ts";
 import type { LuaState } from "../state.ts";
 import { LuaTable } from "../table.ts";
 import { type LuaFunction, LuaUserdata, type LuaValue } from "../value.ts";
-import { argumentError, checkInteger, checkTable } from "./check.ts";
+import { argumentError, checkInteger, checkTable, typeName } from "./check.ts";
 import { register } from "./register.ts";
 
 const TRACE_FRAMES = 200;
@@ -37,6 +37,8 @@ export function openDebug(state: LuaState): void {
       if (value instanceof LuaTable || value instanceof LuaUserdata)
         value.metatable = metatable as LuaTable | undefined;
       else if (typeof value === "string") state.stringMetatable = metatable as LuaTable | undefined;
+      else if (metatable === undefined) state.machine.typeMetatables.delete(typeName(value));
+      else state.machine.typeMetatables.set(typeName(value), metatable as LuaTable);
       return value;
     },
     getregistry: () => registry,
