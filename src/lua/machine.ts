@@ -188,7 +188,8 @@ export class Machine {
 
   /** Ends a callback: what it allocated since the last look counts for the next one. */
   end(): void {
-    this.#charged += STEP_BYTES - this.#room + this.#newEntries() * ENTRY_BYTES;
+    if (this.#abort === undefined) this.#charged += STEP_BYTES - this.#room;
+    this.#charged += this.#newEntries() * ENTRY_BYTES;
     this.#room = STEP_BYTES;
   }
 
@@ -606,7 +607,10 @@ export function toLuaError(error: unknown): LuaError {
 
 /** Also when the engine had no stack left for a regular expression, which it calls a syntax error. */
 export function isStackOverflow(error: unknown): boolean {
-  return error instanceof Error && error.message.includes("Maximum call stack size exceeded");
+  if (!(error instanceof Error) || error instanceof LuaError || error instanceof ScriptAbort) return false;
+  return (
+    error.message.includes("Maximum call stack size exceeded") || error.message.endsWith(": Stack overflow")
+  );
 }
 
 export const isTrue = (value: LuaValue): boolean => value !== undefined && value !== false;

@@ -242,7 +242,7 @@ function magnitude(letter: string, value: LuaInteger): string {
 function literal(state: LuaState, value: LuaValue, argument: number): string {
   if (typeof value === "string") {
     state.charge(value.length * 2);
-    state.spend(value.length >> 5);
+    state.spend(value.length);
     return quote(value);
   }
   if (typeof value === "number") return String(value);

@@ -197,6 +197,7 @@ class Substitution {
   private expand(template: string, start: number, end: number): string {
     let at = template.indexOf("%");
     if (at < 0) return template;
+    this.state.spend(template.length >> 2);
     let out = "";
     let from = 0;
     for (; at >= 0; at = template.indexOf("%", from)) {
