@@ -9,9 +9,21 @@
  * (hashes, random numbers), it computes on halves of 32 bits and never makes an object for a value beyond 2^53.
  */
 
+import {
+  constantOf,
+  hasHalves,
+  isLeaf,
+  isSmallRoot,
+  leavesAreIntegers,
+  type Node,
+  numberConditions,
+  type Tree,
+  wantsHalves,
+} from "./arithmetic-tree.ts";
 import type { BinaryOperator, Expression, Span, UnaryOperator, Variable } from "./ast.ts";
 import { jsName, needsCell } from "./emit-names.ts";
 import { Emitter, type Operand } from "./emitter.ts";
+import { and, type Halves, multiplyHighText, or, xor } from "./halves.ts";
 import * as int64 from "./int64.ts";
 import { LuaInt64, type LuaInteger } from "./value.ts";
 
@@ -47,33 +59,12 @@ const FOLD: Record<string, (a: LuaInteger, b: LuaInteger) => LuaInteger> = {
   shr: int64.shr,
 };
 
-interface Leaf {
-  readonly operand: Operand;
-}
-interface Node extends Span {
-  readonly operation: string;
-  readonly left: Tree;
-  /** Undefined for unary minus and not. */
-  readonly right: Tree | undefined;
-  readonly names: readonly (string | undefined)[];
-  readonly size: number;
-}
-type Tree = Leaf | Node;
-
 /** A number that is computed inline, and its bounds. */
 interface Inline {
   readonly text: string;
   readonly min: number;
   readonly max: number;
 }
-/** Two signed halves of 32 bits; texts that are names or numbers. */
-interface Halves {
-  readonly hi: string;
-  readonly lo: string;
-}
-
-const isLeaf = (tree: Tree): tree is Leaf => "operand" in tree;
-
 export const isArithmetic = (e: Expression): boolean =>
   (e.kind === "binary" && ARITHMETIC[e.op] !== undefined) ||
   (e.kind === "unary" && (e.op === "-" || e.op === "~"));
@@ -577,98 +568,4 @@ export abstract class ArithmeticEmitter extends Emitter {
 const isLastTested = (text: string, conditions: readonly string[]): boolean =>
   /^t\d+$/.test(text) && conditions.some((condition) => condition.startsWith(`((${text}=`));
 
-/** Where the condition of the inline form begins: every operand is a number. Undefined: that cannot be. */
-function numberConditions(tree: Tree): string[] | undefined {
-  const conditions = new Set<string>();
-  const visit = (t: Tree): boolean => {
-    if (!isLeaf(t)) return visit(t.left) && (t.right === undefined || visit(t.right));
-    const { type, text, constant } = t.operand;
-    if (type === "small") return true;
-    if (constant !== undefined || (type !== "any" && type !== "integer")) return false;
-    conditions.add(`typeof ${text}==="number"`);
-    return true;
-  };
-  return visit(tree) ? [...conditions] : undefined;
-}
-
-function constantOf(tree: Tree): LuaInteger | undefined {
-  return isLeaf(tree) ? tree.operand.constant : undefined;
-}
-
-function leavesAreIntegers(tree: Tree): boolean {
-  if (isLeaf(tree)) return tree.operand.type === "small" || tree.operand.type === "integer";
-  return leavesAreIntegers(tree.left) && (tree.right === undefined || leavesAreIntegers(tree.right));
-}
-
-function hasHalves(tree: Tree): boolean {
-  if (isLeaf(tree)) return tree.operand.halves !== undefined;
-  return hasHalves(tree.left) || (tree.right !== undefined && hasHalves(tree.right));
-}
-
-/** Whether the last operator leaves fewer than 32 bits: a mask, or a long shift to the right. */
-function isSmallRoot(tree: Node): boolean {
-  if (tree.operation === "band")
-    return [tree.left, tree.right!].some((side) => isSmallMask(constantOf(side)));
-  const count = tree.operation === "shr" ? constantOf(tree.right!) : undefined;
-  return typeof count === "number" && count > 32 && count < 64;
-}
-
-const isSmallMask = (value: LuaInteger | undefined): boolean =>
-  typeof value === "number" && value >= 0 && value < TWO_31;
-
-/** The same, where a mask or a shift does not make a number of them first. */
-function hasOpenHalves(tree: Tree): boolean {
-  if (isLeaf(tree)) return tree.operand.halves !== undefined;
-  const isClosed = (side: Tree): boolean => !isLeaf(side) && isSmallRoot(side);
-  const isOpen = (side: Tree): boolean => !isClosed(side) && hasOpenHalves(side);
-  return isOpen(tree.left) || (tree.right !== undefined && isOpen(tree.right));
-}
-
-/**
- * Trees for halves: those over variables that are kept in halves and over constants beyond the small integers, and
- * masked products, which as numbers would leave their range and come back.
- */
-function wantsHalves(tree: Node): boolean {
-  if (hasOpenHalves(tree)) return true;
-  if (!isSmallRoot(tree) || tree.operation !== "band") return false;
-  const [inner] = [tree.left, tree.right!].filter((side) => !isSmallMask(constantOf(side)));
-  return inner !== undefined && mayBeHuge(inner);
-}
-
-/** The product of a value that is not known with a large constant. */
-function mayBeHuge(tree: Tree): boolean {
-  if (isLeaf(tree)) return false;
-  if (tree.operation === "mul") {
-    return [tree.left, tree.right!].some((side) => {
-      const constant = constantOf(side);
-      return constant instanceof LuaInt64 || (constant !== undefined && Math.abs(constant) >= 2 ** 20);
-    });
-  }
-  return mayBeHuge(tree.left) || (tree.right !== undefined && mayBeHuge(tree.right));
-}
-
 const bitsOf = (max: number): number => (max === 0 ? 0 : Math.floor(Math.log2(max)) + 1);
-
-// Operators on halves, with constants folded.
-const xor = (a: string, b: string): string => (a === "0" ? b : b === "0" ? a : `${a}^${b}`);
-const or = (a: string, b: string): string => (a === "0" ? b : b === "0" ? a : `${a}|${b}`);
-const and = (a: string, b: string): string =>
-  a === "0" || b === "0" ? "0" : a === "-1" ? b : b === "-1" ? a : `${a}&${b}`;
-
-/** Bits 32..63 of a product, as far as they count. */
-function multiplyHighText(a: Halves, b: Halves): string {
-  const cross = [
-    [a.hi, b.lo],
-    [a.lo, b.hi],
-  ]
-    .filter(([x, y]) => x !== "0" && y !== "0")
-    .map(([x, y]) => `Math.imul(${x},${y})`);
-  return `${[lowProductHigh(a.lo, b.lo), ...cross].join("+")}|0`;
-}
-
-/** Bits 32..63 of the product of two lower halves. Below 2^53 a product of doubles is exact. */
-function lowProductHigh(a: string, b: string): string {
-  const constant = [a, b].find((half) => /^\d+$/.test(half) && Number(half) < 2 ** 21);
-  if (constant === undefined) return `multiplyHigh(${a},${b})`;
-  return `Math.floor((${constant === a ? b : a}>>>0)*${constant}/4294967296)`;
-}

@@ -7,7 +7,6 @@ import { type Operand, VARARG_ROUNDS } from "./emitter.ts";
 import { LONG_TEXT } from "./meter.ts";
 import { MAX_FIELDS } from "./table.ts";
 
-const COMPARISONS = new Set<string>(["==", "~=", "<", "<=", ">", ">="]);
 const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const NIL: Operand = { text: "undefined", type: "nil" };
 
@@ -488,5 +487,3 @@ function sameOperator(e: Binary, op: BinaryOperator): Expression[] {
   }
   return [...operands, left].reverse();
 }
-
-export const isComparison = (op: string): boolean => COMPARISONS.has(op);
