@@ -108,9 +108,10 @@ export const dataClass = defineClass<Data>(
       "The bytes of a range. Error: `out of bounds`.",
       [offset, rest],
       returns("string"),
-      (data, at, given) => {
+      (data, at, given, env) => {
         const length = given ?? data.length - at;
         inBounds(data, at, length);
+        env.state.charge(length);
         return data.getString(at, length);
       },
     ),
@@ -118,8 +119,9 @@ export const dataClass = defineClass<Data>(
       "Writes all bytes of `s`. Errors: `out of bounds`, `read only`.",
       [offset, arg.string("s")],
       returns.none,
-      (data, at, text) => {
+      (data, at, text, env) => {
         mayWrite(data, at, text.length);
+        payForBytes(env, text.length);
         data.setString(at, text);
       },
       writes,
@@ -128,9 +130,10 @@ export const dataClass = defineClass<Data>(
       "The 16-bit Internet checksum of a range, as `setuint16` stores it. Error: `out of bounds`.",
       [arg.optional(offset, 0, "0"), rest],
       returns.int,
-      (data, at, given) => {
+      (data, at, given, env) => {
         const length = given ?? data.length - at;
         inBounds(data, at, length);
+        payForBytes(env, length);
         return data.checksum(at, length);
       },
     ),
@@ -146,7 +149,10 @@ export const dataClass = defineClass<Data>(
       },
     ),
     __len: method("The size in bytes.", [], returns.int, (data) => data.length),
-    __tostring: method("The raw bytes.", [], returns("string"), (data) => data.getString(0, data.length)),
+    __tostring: method("The raw bytes.", [], returns("string"), (data, env) => {
+      env.state.charge(data.length);
+      return data.getString(0, data.length);
+    }),
   },
 );
 
@@ -169,10 +175,20 @@ export const data = defineModule("data", {
 /** Far above any memory limit of a runtime, far below what `Uint8Array` refuses. */
 const MAX_ALLOCATION_BYTES = 2 ** 30;
 
+/** What memory takes beside its bytes. */
+const OBJECT_BYTES = 512;
+
 /** Counts memory against the limit of the runtime before it is taken. */
 function charge(env: Environment, size: number): void {
   if (size < 0 || size > MAX_ALLOCATION_BYTES) throw failure("not enough memory");
-  env.state.charge(size);
+  env.state.charge(size + OBJECT_BYTES);
+}
+
+/** Bytes that are copied or added up in the time of one round of a loop. */
+const BYTES_PER_ROUND = 1024;
+
+function payForBytes(env: Environment, count: number): void {
+  if (count > BYTES_PER_ROUND) env.state.spend(Math.floor(count / BYTES_PER_ROUND));
 }
 
 function inBounds(data: Data, at: number, length: number): void {

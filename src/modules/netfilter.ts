@@ -81,6 +81,10 @@ function verdictOf(value: LuaValue): number {
   return verdict < 0 || verdict > NF_STOP ? NF_ACCEPT : verdict;
 }
 
+/** What a hook takes, and to register one. */
+const HOOK_BYTES = 4096;
+const HOOK_ROUNDS = 1000;
+
 const hookClass = defineClass<NetfilterHook>(
   "netfilter",
   {
@@ -106,6 +110,8 @@ export const netfilter = defineModule("netfilter", {
       [arg.table("opts")],
       returns("netfilter"),
       (options, env) => {
+        env.state.charge(HOOK_BYTES);
+        env.state.spend(HOOK_ROUNDS);
         const pf = integerField(env, options, "pf") & 0xff;
         const hooknum = integerField(env, options, "hooknum") >>> 0;
         const priority = integerField(env, options, "priority") | 0;

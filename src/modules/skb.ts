@@ -91,7 +91,7 @@ export const skbClass: ClassDefinition<SkbHandle> = defineClass<SkbHandle>(
         const skb = packet(handle);
         const end = skb.netOffset + skb.length;
         const start = layer === "net" ? skb.netOffset : macOffset(skb);
-        const view = handle.view ?? dataClass.wrap(env, Data.window());
+        const view = handle.view ?? newView(env);
         view.object.aim(skb.bytes, start, end - start);
         return view;
       },
@@ -109,8 +109,10 @@ export const skbClass: ClassDefinition<SkbHandle> = defineClass<SkbHandle>(
       "Makes the IPv4 header checksum and the TCP or UDP checksum right; no effect on other packets.",
       [],
       returns.none,
-      (handle) => {
-        packet(handle).checksum();
+      (handle, env) => {
+        const skb = packet(handle);
+        env.state.spend(skb.length >> 10);
+        skb.checksum();
       },
       writes,
     ),
@@ -122,13 +124,14 @@ export const skbClass: ClassDefinition<SkbHandle> = defineClass<SkbHandle>(
         const skb = packet(handle);
         if (skb.ifindex === 0) throw failure("skb has no device");
         macOffset(skb);
+        payForPacket(env, skb);
         env.kernel.forward(skb);
       },
       writes,
     ),
     copy: method("An independent copy. Error: `not enough memory`.", [], returns("skb"), (handle, env) => {
       const skb = packet(handle);
-      env.state.charge(skb.bytes.length);
+      payForPacket(env, skb);
       return skbClass.wrap(env, new SkbHandle(skb.copy(), undefined));
     }),
     connmark: method(
@@ -151,6 +154,22 @@ export const skb = defineModule("skb", {
   doc: "Packets. The module has no functions: hooks hand packets out.",
   classes: [skbClass],
 });
+
+/** What a packet takes beside its bytes, and a view of one. */
+const PACKET_BYTES = 1024;
+const VIEW_BYTES = 256;
+/** To copy or to send one. */
+const PACKET_ROUNDS = 10;
+
+function payForPacket(env: Environment, { bytes }: Skb): void {
+  env.state.charge(bytes.length + PACKET_BYTES);
+  env.state.spend(PACKET_ROUNDS);
+}
+
+function newView(env: Environment): ReturnType<typeof dataClass.wrap> {
+  env.state.charge(VIEW_BYTES);
+  return dataClass.wrap(env, Data.window());
+}
 
 function packet(handle: SkbHandle): Skb {
   if (handle.skb === undefined) throw selfError("skb is not set");

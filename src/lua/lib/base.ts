@@ -46,6 +46,10 @@ export const FILE_ROUNDS = 40;
 /** To have the live heap measured. */
 const COLLECTION_ROUNDS = 20_000;
 
+/** A line of output, which the host may keep for a while. */
+const LINE_BYTES = 128;
+const LINE_ROUNDS = 8;
+
 /** To be called before a script has something compiled. */
 export function payForLoading(state: LuaState, source: string): void {
   state.charge(source.length * CODE_BYTES);
@@ -234,7 +238,8 @@ export function openBase(state: LuaState): void {
     pcall,
     print: (...args) => {
       const text = args.map((value) => machine.tostring(value)).join("\t");
-      machine.charge(text.length);
+      machine.charge(text.length + LINE_BYTES);
+      machine.spend(LINE_ROUNDS);
       options.print?.(text);
       return [];
     },
@@ -302,6 +307,8 @@ export function openBase(state: LuaState): void {
       needValue(args, "warn");
       const text = args.map((value, i) => checkString(value, i + 1, "warn")).join("");
       // Control messages (`@on`, `@off`) are for the host's switch, which is always on.
+      machine.charge(text.length + LINE_BYTES);
+      machine.spend(LINE_ROUNDS);
       if (!(args.length === 1 && text.startsWith("@"))) options.warn?.(text);
       return [];
     },
