@@ -15,6 +15,7 @@ need conntrack conntrack
 need tcpdump tcpdump
 need dnsmasq dnsmasq-base
 need dig bind9-dnsutils
+need editcap wireshark-common
 need openssl openssl
 need nc netcat-openbsd
 need curl curl
