@@ -9,6 +9,7 @@ const may: Record<string, string[]> = {
   util: [],
   lua: ["util"],
   uapi: ["util"],
+  ebpf: ["util", "lua", "uapi"],
   wire: ["util", "uapi"],
   kernel: ["util", "wire", "uapi"],
   modules: ["util", "lua", "wire", "uapi", "kernel"],

@@ -15,9 +15,12 @@ async function bundle(entry: string): Promise<number> {
   return result.outputFiles[0]!.contents.length;
 }
 
-test.each(["src/index.ts", "src/lua/index.ts"])("%s bundles for the browser", async (entry) => {
-  expect(await bundle(entry)).toBeGreaterThan(10_000);
-});
+test.each(["src/index.ts", "src/lua/index.ts", "src/ebpf/index.ts"])(
+  "%s bundles for the browser",
+  async (entry) => {
+    expect(await bundle(entry)).toBeGreaterThan(10_000);
+  },
+);
 
 test("a Node import would be noticed", async () => {
   await expect(bundle("src/linux/memory-meter.ts")).rejects.toThrow(/node:v8/);
