@@ -75,6 +75,7 @@ test("LPM trie: the longest prefix wins", () => {
   expect(found(10, 1, 3, 4)).toBe(2);
   expect(found(10, 1, 4, 4)).toBe(1);
   expect(found(11, 1, 4, 4)).toBe(3);
+  expect(map.entries()[0]).toEqual([net(8, 10, 99, 99, 99), Uint8Array.of(1)]);
   expect(answer(map.delete(net(9, 10, 0, 0, 0)))).toBe("ENOENT");
   expect(answer(map.delete(net(8, 10, 0, 0, 0)))).toBe("ok");
   expect(found(10, 1, 4, 4)).toBe(3);

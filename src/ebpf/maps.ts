@@ -166,7 +166,8 @@ class ArrayMap extends BpfMap {
 
 /** Keys are a prefix length and an address; a lookup finds the longest prefix that the address begins with. */
 class LpmTrieMap extends BpfMap {
-  readonly #values = new Map<string, Region>();
+  /** The kernel keeps the bits behind the prefix as they were given. */
+  readonly #values = new Map<string, { key: Uint8Array; value: Region }>();
 
   constructor(options: MapOptions) {
     super(options);
@@ -190,8 +191,8 @@ class LpmTrieMap extends BpfMap {
   override lookup(key: Uint8Array): Region | undefined {
     if (this.#isTooLong(key)) return undefined;
     for (let length = uint32(key); length >= 0; length--) {
-      const value = this.#values.get(this.#key(key, length));
-      if (value) return value;
+      const found = this.#values.get(this.#key(key, length));
+      if (found) return found.value;
     }
     return undefined;
   }
@@ -203,7 +204,7 @@ class LpmTrieMap extends BpfMap {
     const refused = refusal(flags, isPresent);
     if (refused !== undefined) return refused;
     if (!isPresent && this.#values.size >= this.options.maxEntries) return -ERRNO.ENOSPC;
-    this.#values.set(text, this.newValue(value));
+    this.#values.set(text, { key: key.slice(), value: this.newValue(value) });
     return 0;
   }
 
@@ -213,7 +214,7 @@ class LpmTrieMap extends BpfMap {
   }
 
   override entries(): [Uint8Array, Uint8Array][] {
-    return [...this.#values].map(([key, value]) => [keyBytes(key), value.bytes.slice()]);
+    return [...this.#values.values()].map(({ key, value }) => [key.slice(), value.bytes.slice()]);
   }
 }
 

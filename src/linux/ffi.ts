@@ -8,6 +8,7 @@
 
 import { createRequire } from "node:module";
 import { ERRNO } from "../uapi/errno.ts";
+import { NR } from "../uapi/unistd.ts";
 import { ErrnoError, UnsupportedError } from "./errors.ts";
 
 type NativeCall = (...args: unknown[]) => number;
@@ -31,6 +32,8 @@ const DECLARATIONS = {
   close: "int close(int)",
   setns: "int setns(int, int)",
   clock_gettime: "int clock_gettime(int, uintptr_t)",
+  // Variadic in C; the ABIs of both supported machines pass these integers as any others.
+  syscall: "int64_t syscall(int64_t, int32_t, uintptr_t, uint32_t)",
 } as const;
 type CallName = keyof typeof DECLARATIONS;
 type Calls = Record<CallName, NativeCall> & { sendAt: NativeCall };
@@ -84,12 +87,17 @@ function loadKoffi(): Koffi {
 
 /** Makes the call again when a signal interrupted it; throws `ErrnoError` when it failed. */
 function make(name: keyof Calls, object: string, ...args: unknown[]): number {
+  return makeAs(name, name, object, ...args);
+}
+
+/** As `make`; `call` is how errors name it. */
+function makeAs(call: string, name: keyof Calls, object: string, ...args: unknown[]): number {
   const { koffi, calls } = native();
   for (;;) {
     const result = calls[name](...args);
     if (result >= 0) return result;
     const errno = koffi.errno();
-    if (errno !== ERRNO.EINTR) throw ErrnoError.fromNumber(errno, name, object);
+    if (errno !== ERRNO.EINTR) throw ErrnoError.fromNumber(errno, call, object);
   }
 }
 
@@ -170,3 +178,15 @@ export const setns = (fd: number, type: number, object: string): void => void ma
 /** clock_gettime(2) into an address. */
 export const clockGettime = (clock: number, address: number): void =>
   void make("clock_gettime", `clock ${clock}`, clock, address);
+
+/** The number of bpf(2), which libc does not wrap: asm/unistd_64.h, asm-generic/unistd.h. */
+const BPF_NUMBER = process.arch === "arm64" ? 280 : NR.__NR_bpf;
+
+/** bpf(2) with its attribute at an address; `commandName` names it in errors. */
+export const bpf = (
+  command: number,
+  attribute: number,
+  sizeBytes: number,
+  commandName: string,
+  object: string,
+): number => makeAs(`bpf(${commandName})`, "syscall", object, BPF_NUMBER, command, attribute, sizeBytes);

@@ -12,7 +12,8 @@
  *
  * `map` names a map, its type, key and value bytes and entries; any number of them, also none. Without `packet` there
  * is no context. A result that is no number is the start of a fault's message. Behind a title `(interpreter)` marks
- * what the kernel cannot be asked, because its verifier refuses such a program; every other case is also run there.
+ * what the kernel cannot be asked, because its verifier refuses such a program or wants BTF with it; every other case is
+ * also run there (test/differential/ebpf.test.ts).
  */
 
 import { assemble } from "../../src/ebpf/assemble.ts";

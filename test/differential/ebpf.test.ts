@@ -1,0 +1,241 @@
+/** Our interpreter against the real kernel, by test runs: no packet leaves, nothing is attached or pinned. */
+
+import { readdirSync, readFileSync } from "node:fs";
+import { afterEach, describe, expect, test } from "vitest";
+import { assemble } from "../../src/ebpf/assemble.ts";
+import { disassemble } from "../../src/ebpf/disassemble.ts";
+import { Executable } from "../../src/ebpf/executable.ts";
+import { encode, type Linker, relocate } from "../../src/ebpf/instruction.ts";
+import { interpret } from "../../src/ebpf/interpret.ts";
+import { createMap, type MapOptions } from "../../src/ebpf/maps.ts";
+import { OPCODES } from "../../src/ebpf/opcodes.ts";
+import type { Program } from "../../src/ebpf/program-builder.ts";
+import { randomOf } from "../../src/ebpf/testing.ts";
+import {
+  createKernelMap,
+  deleteElement,
+  loadProgram,
+  lookupElement,
+  nextKey,
+  takeElement,
+  testRun,
+  updateElement,
+} from "../../src/linux/bpf.ts";
+import { ErrnoError } from "../../src/linux/errors.ts";
+import { close } from "../../src/linux/ffi.ts";
+import { BPF_MAP_FLAG, BPF_MAP_TYPE, BPF_PROG_TYPE } from "../../src/uapi/bpf.ts";
+import { errnoName } from "../../src/uapi/errno.ts";
+import { numRuns } from "../../src/wire/testing.ts";
+import { parseEbpfCases } from "../golden/ebpf-file.ts";
+import { EXERCISED, randomKernelProgram, randomState, STATE_BYTES } from "./ebpf-programs.ts";
+
+/** Why the kernel cannot be asked here, or undefined when it can (and then it must). */
+function whyNoBpf(): string | undefined {
+  if (process.platform !== "linux") return "eBPF needs Linux";
+  return process.getuid?.() === 0 ? undefined : "loading eBPF programs needs root";
+}
+const why = whyNoBpf();
+
+const descriptors: number[] = [];
+const kept = (fd: number): number => {
+  descriptors.push(fd);
+  return fd;
+};
+function closeAll(): void {
+  for (const fd of descriptors.splice(0)) close(fd);
+}
+afterEach(closeAll);
+
+function kernelMap(options: MapOptions): number {
+  const isTrie = options.type === BPF_MAP_TYPE.BPF_MAP_TYPE_LPM_TRIE;
+  return kept(createKernelMap({ ...options, flags: isTrie ? BPF_MAP_FLAG.BPF_F_NO_PREALLOC : 0 }));
+}
+
+function kernelProgram(program: Program, maps: Readonly<Record<string, number>>, type: number): number {
+  const linker: Linker = {
+    map: (name) => maps[name]!,
+    kfunc: (name) => {
+      throw new Error(`no BTF id for ${name}`);
+    },
+  };
+  return kept(
+    loadProgram({ name: "test", type, instructions: encode(relocate(program.instructions, linker)) }),
+  );
+}
+
+const packet = new Uint8Array(60);
+const key0 = new Uint8Array(4);
+
+describe.skipIf(why)(`eBPF${why ? ` (skipped: ${why})` : ""}`, () => {
+  const state: MapOptions = {
+    name: "state",
+    type: BPF_MAP_TYPE.BPF_MAP_TYPE_ARRAY,
+    keySize: 4,
+    valueSize: STATE_BYTES,
+    maxEntries: 1,
+  };
+
+  test.each([
+    ["BPF_PROG_TYPE_SCHED_CLS", 1],
+    ["BPF_PROG_TYPE_SOCKET_FILTER", 2],
+  ] as const)("random programs end with the same registers and stack (%s)", (type, firstSeed) => {
+    let compared = 0;
+    for (let run = 0; run < numRuns(500); run++) {
+      const seed = firstSeed + run * 7919;
+      const next = randomOf(seed);
+      const program = randomKernelProgram(next, 5 + (next() % 60));
+      const fd = kernelMap(state);
+      const programFd = kernelProgram(program, { state: fd }, BPF_PROG_TYPE[type]);
+      const executable = new Executable(program);
+      for (let i = 0; i < 4; i++) {
+        const bytes = randomState(next);
+        updateElement(fd, key0, bytes, 0);
+        const { result } = testRun(programFd, packet);
+        const map = createMap(state);
+        map.update(key0, bytes, 0, 0);
+        const ours = interpret(executable, { maps: { state: map } });
+        const text = `seed ${seed}\n${disassemble(program.instructions)}`;
+        expect(ours.low, text).toBe(result);
+        expect(map.entries()[0]![1], text).toEqual(lookupElement(fd, key0, STATE_BYTES));
+        compared++;
+      }
+      closeAll();
+    }
+    expect(compared).toBe(numRuns(500) * 4);
+  });
+
+  test("random programs contain every instruction of arithmetic, memory and comparison", () => {
+    const seen = new Set<string>();
+    for (let seed = 1; seed < 300; seed++)
+      for (const { opcode } of randomKernelProgram(randomOf(seed), 60).instructions) seen.add(opcode.name);
+    expect([...EXERCISED].filter((name) => !seen.has(name))).toEqual([]);
+    const left = OPCODES.map(({ name }) => name).filter((name) => !seen.has(name));
+    expect(left).toEqual([
+      "addr_space_cast",
+      "ja",
+      "ja32",
+      "may_goto",
+      "call_helper",
+      "call",
+      "call_kfunc",
+      "ld_imm64",
+      "ld_map",
+      "ld_btf_id",
+      "ld_func",
+      "ld_map_idx",
+      "ld_map_idx_value",
+    ]);
+  });
+
+  const folder = new URL("../golden/ebpf/", import.meta.url);
+  for (const file of readdirSync(folder)) {
+    const cases = parseEbpfCases(readFileSync(new URL(file, folder), "utf8"));
+    test.each(cases.filter((golden) => !golden.isInterpreterOnly))(`${file}: $title`, (golden) => {
+      const maps = Object.fromEntries(golden.maps.map((options) => [options.name, kernelMap(options)]));
+      const fd = kernelProgram(assemble(golden.source), maps, BPF_PROG_TYPE.BPF_PROG_TYPE_SCHED_CLS);
+      // A test run gives the low half of r0 only.
+      const { result } = testRun(fd, golden.packet ?? packet);
+      expect(result).toBe(Number(BigInt.asUintN(32, BigInt(golden.result))));
+    });
+  }
+
+  const answer = (action: () => number): string => {
+    try {
+      const result = action();
+      return result === 0 ? "ok" : (errnoName(-result) ?? `${result}`);
+    } catch (error) {
+      if (error instanceof ErrnoError) return error.code;
+      throw error;
+    }
+  };
+  const done = (action: () => void): string =>
+    answer(() => {
+      action();
+      return 0;
+    });
+
+  test.each([
+    ["hash", { type: BPF_MAP_TYPE.BPF_MAP_TYPE_HASH, keySize: 4 }],
+    ["array", { type: BPF_MAP_TYPE.BPF_MAP_TYPE_ARRAY, keySize: 4 }],
+    ["LPM trie", { type: BPF_MAP_TYPE.BPF_MAP_TYPE_LPM_TRIE, keySize: 6 }],
+  ])("a %s answers as the kernel's", (name, { type, keySize }) => {
+    const options: MapOptions = { name: "m", type, keySize, valueSize: 8, maxEntries: 5 };
+    const isTrie = type === BPF_MAP_TYPE.BPF_MAP_TYPE_LPM_TRIE;
+    for (let round = 0; round < 20; round++) {
+      const next = randomOf(round + 1);
+      const fd = kernelMap(options);
+      const map = createMap(options);
+      for (let step = 0; step < 60; step++) {
+        const key = new Uint8Array(keySize);
+        key[0] = isTrie ? next() % 18 : next() % 7;
+        if (isTrie) key.set([10 + (next() % 2), (next() % 4) << 6], 4);
+        const value = new Uint8Array(8).fill(next());
+        const flags = next() % 4;
+        const where = `${name}, round ${round}, step ${step}, key ${key}, flags ${flags}`;
+        switch (next() % 3) {
+          case 0:
+            expect(
+              answer(() => map.delete(key)),
+              `delete in ${where}`,
+            ).toBe(done(() => deleteElement(fd, key)));
+            break;
+          case 1:
+            expect(map.lookup(key, 0)?.bytes, `look up in ${where}`).toEqual(lookupElement(fd, key, 8));
+            break;
+          default:
+            expect(
+              answer(() => map.update(key, value, flags, 0)),
+              `update in ${where}`,
+            ).toBe(done(() => updateElement(fd, key, value, flags)));
+        }
+      }
+      const keys: string[] = [];
+      for (let key = nextKey(fd, undefined, keySize); key; key = nextKey(fd, key, keySize))
+        keys.push(`${key}`);
+      expect(keys.sort()).toEqual(
+        map
+          .entries()
+          .map(([key]) => `${key}`)
+          .sort(),
+      );
+      closeAll();
+    }
+  });
+
+  test.each([
+    ["queue", BPF_MAP_TYPE.BPF_MAP_TYPE_QUEUE],
+    ["stack", BPF_MAP_TYPE.BPF_MAP_TYPE_STACK],
+  ])("a %s answers as the kernel's", (_, type) => {
+    const options: MapOptions = { name: "m", type, keySize: 0, valueSize: 4, maxEntries: 3 };
+    const fd = kernelMap(options);
+    const map = createMap(options);
+    const next = randomOf(5);
+    for (let step = 0; step < 300; step++) {
+      const value = new Uint8Array(4).fill(next());
+      if (next() % 2 === 0) {
+        const flags = next() % 4;
+        expect(answer(() => map.push(value, flags))).toBe(
+          done(() => updateElement(fd, undefined, value, flags)),
+        );
+      } else {
+        const ours = new Uint8Array(4);
+        const result = map.take(ours, true);
+        expect(result === 0 ? ours : undefined).toEqual(takeElement(fd, undefined, 4));
+      }
+    }
+  });
+
+  test("a refusal carries the verifier's whole log", () => {
+    const program = assemble("r0 = r5\nexit");
+    let error: unknown;
+    try {
+      kernelProgram(program, {}, BPF_PROG_TYPE.BPF_PROG_TYPE_SCHED_CLS);
+    } catch (caught) {
+      error = caught;
+    }
+    expect(error).toBeInstanceOf(ErrnoError);
+    expect((error as ErrnoError).code).toBe("EACCES");
+    expect((error as ErrnoError).call).toBe("bpf(BPF_PROG_LOAD)");
+    expect((error as ErrnoError).detail).toMatch(/R5 !read_ok[\s\S]*processed 1 insns/);
+  });
+});
