@@ -38,6 +38,8 @@ test.each([
   ["r1=-r1", "r1 = -r1"],
   ["if r1 s> 0x5 goto pc-2", "if r1 s> 5 goto pc-2"],
   ["12: (b7) r0 = 1", "r0 = 1"],
+  ["if w1 != 3 goto +7", "if w1 != 3 goto pc+7"],
+  ["goto -1", "goto pc-1"],
   ["*(u64 *)(r10 -8) = r1", "*(u64 *)(r10 - 8) = r1"],
   ["r1 = 0x1122334455667788 ll", "r1 = 0x1122334455667788 ll"],
   ["r1 = -1 ll", "r1 = 0xffffffffffffffff ll"],

@@ -27,8 +27,8 @@ export class AssembleError extends InstructionError {
 
 const NUMBER = "[-+]?(?:0x[0-9a-f]+|\\d+)";
 const NAME = "[A-Za-z_]\\w*";
-const RELATIVE = /^pc\s*[-+]/;
-const TARGET = `pc\\s*[-+]\\s*(?:0x[0-9a-f]+|\\d+)|${NAME}`;
+const RELATIVE = /^(?:pc)?\s*[-+]/;
+const TARGET = `(?:pc)?\\s*[-+]\\s*(?:0x[0-9a-f]+|\\d+)|${NAME}`;
 
 /** What stands for each placeholder. */
 const PATTERNS: { readonly [K in Placeholder]: string } = {
@@ -174,10 +174,10 @@ function readOperand(placeholder: Placeholder, text: string, line: number): Read
     case "at":
       return { high: readNumber(text) };
     case "jump":
-      return RELATIVE.test(text) ? { off: readNumber(text.slice(2)) } : { target: text };
+      return RELATIVE.test(text) ? { off: readNumber(text.replace("pc", "")) } : { target: text };
     case "jumpl":
     case "call":
-      return RELATIVE.test(text) ? { imm: readNumber(text.slice(2)) } : { target: text };
+      return RELATIVE.test(text) ? { imm: readNumber(text.replace("pc", "")) } : { target: text };
     case "helper":
       return { imm: readHelper(text, line) };
     case "kfunc":

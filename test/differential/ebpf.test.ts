@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { assemble } from "../../src/ebpf/assemble.ts";
 import { disassemble } from "../../src/ebpf/disassemble.ts";
 import { Executable } from "../../src/ebpf/executable.ts";
-import { encode, type Linker, relocate } from "../../src/ebpf/instruction.ts";
+import { encode, instruction, type Linker, relocate } from "../../src/ebpf/instruction.ts";
 import { interpret } from "../../src/ebpf/interpret.ts";
 import { createMap, type MapOptions } from "../../src/ebpf/maps.ts";
 import { OPCODES } from "../../src/ebpf/opcodes.ts";
@@ -102,6 +102,30 @@ describe.skipIf(why)(`eBPF${why ? ` (skipped: ${why})` : ""}`, () => {
       closeAll();
     }
     expect(compared).toBe(numRuns(500) * 4);
+  });
+
+  test("the verifier's log spells instructions as we do", () => {
+    const seen = new Set<string>();
+    for (let seed = 1; seed < 60; seed++) {
+      const program = randomKernelProgram(randomOf(seed), 60);
+      // Reading above the stack makes the verifier print the way that it went.
+      const instructions = [
+        ...program.instructions.slice(0, -1),
+        instruction("ldx64", { dst: 0, src: 10, off: 8 }),
+        instruction("exit"),
+      ];
+      const bySlot = new Executable({ ...program, instructions }).slots;
+      const log = refusal(() => kernelProgram({ ...program, instructions }, { state: kernelMap(state) }, 1));
+      for (const [, slot, code, rest] of log.matchAll(/^(\d+): \(([0-9a-f]{2})\) ([^;\n]*)/gm)) {
+        const text = rest!.replace(/(goto pc[-+]\d+).*/, "$1");
+        // Of a map the verifier prints the address.
+        if (code === "18") continue;
+        expect(assemble(text).instructions, text).toEqual([bySlot[Number(slot)]]);
+        seen.add(bySlot[Number(slot)]!.opcode.name);
+      }
+      closeAll();
+    }
+    expect([...EXERCISED].filter((name) => !seen.has(name) && !name.startsWith("ld_"))).toEqual([]);
   });
 
   test("random programs contain every instruction of arithmetic, memory and comparison", () => {
@@ -224,6 +248,17 @@ describe.skipIf(why)(`eBPF${why ? ` (skipped: ${why})` : ""}`, () => {
       }
     }
   });
+
+  /** The verifier's log. */
+  function refusal(action: () => unknown): string {
+    try {
+      action();
+    } catch (error) {
+      if (error instanceof ErrnoError) return error.detail ?? "";
+      throw error;
+    }
+    throw new Error("the verifier took it");
+  }
 
   test("a refusal carries the verifier's whole log", () => {
     const program = assemble("r0 = r5\nexit");
