@@ -1,7 +1,7 @@
 /** eBPF without a kernel: instructions, their text, programs, maps, an interpreter. Runs in a browser too. */
 
 export { AssembleError, assemble } from "./assemble.ts";
-export { skBuffEnvironment } from "./contexts.ts";
+export { netfilterEnvironment, skBuffEnvironment } from "./contexts.ts";
 export { disassemble, formatInstruction } from "./disassemble.ts";
 export { BpfFault, type Environment, Executable, type RunResult } from "./executable.ts";
 export * from "./instruction.ts";

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { BPF_MAP_TYPE } from "../uapi/bpf.ts";
 import { assemble } from "./assemble.ts";
-import { skBuffEnvironment } from "./contexts.ts";
+import { netfilterEnvironment, skBuffEnvironment } from "./contexts.ts";
 import { BpfFault, type Environment, Executable } from "./executable.ts";
 import { instruction } from "./instruction.ts";
 import { interpret } from "./interpret.ts";
@@ -136,6 +136,28 @@ describe("dynptr", () => {
       failed: exit`;
     expect(run(text, environment)).toBe(wanted);
   });
+});
+
+test("a netfilter program sees its station and, by its skb, the packet", () => {
+  const text = `
+    r6 = r1
+    r1 = *(u64 *)(r6 + 0)
+    r7 = *(u8 *)(r1 + 0)
+    r2 = *(u8 *)(r1 + 1)
+    r7 <<= 8
+    r7 |= r2
+    r1 = *(u64 *)(r6 + 8)
+    r2 = 0
+    r3 = r10
+    r3 += -16
+    call kfunc bpf_dynptr_from_skb
+    r1 = r10
+    r1 += -16
+    call kfunc bpf_dynptr_size
+    r7 <<= 8
+    r0 |= r7
+    exit`;
+  expect(run(text, netfilterEnvironment(new Uint8Array(20), { hook: 3, pf: 2 }))).toBe(0x030214n);
 });
 
 test("bpf_iter_num counts", () => {

@@ -138,6 +138,14 @@ export const BPF_PROG_TYPE = {
   BPF_PROG_TYPE_NETFILTER: 32,
 } as const;
 
+/** enum bpf_attach_type, as far as Moonhook uses it. */
+export const BPF_ATTACH_TYPE = {
+  BPF_XDP: 37,
+  BPF_NETFILTER: 45,
+  BPF_TCX_INGRESS: 46,
+  BPF_TCX_EGRESS: 47,
+} as const;
+
 /** enum bpf_func_id: the helper functions that Moonhook knows. */
 export const BPF_FUNC = {
   BPF_FUNC_map_lookup_elem: 1,

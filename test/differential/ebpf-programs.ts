@@ -5,7 +5,9 @@
  *
  * Atomics that give back the old value work on the map's value, not on the stack: Linux 6.18.44 forgets that the
  * result of one on a spilled register depends on that register, takes two different paths for one and leaves out a
- * branch that is needed (a plain load in its place is right). Our compiler has to keep to this, too.
+ * branch that is needed (a plain load in its place is right). And behind a 32-bit compare and exchange the upper half
+ * of r0 is cleared by hand: that kernel can leave it as it was when the exchange succeeds. Our compiler has to keep to
+ * both.
  */
 
 import { type Instruction, instruction } from "../../src/ebpf/instruction.ts";
@@ -67,6 +69,7 @@ function emitFetching(builder: ProgramBuilder, next: Next): void {
   builder.emit("stx64", { dst: 10, src: dst, off: SPILL_AT });
   builder.emit("ld_map_value", { dst, symbol: "state" });
   builder.emit(name, { dst, src, off: at });
+  if (name === "atomic32_cmpxchg") builder.emit("mov32_reg", { dst: 0, src: 0 });
   builder.emit("ldx64", { dst, src: 10, off: SPILL_AT });
 }
 

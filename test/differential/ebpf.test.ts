@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { afterEach, describe, expect, test } from "vitest";
 import { assemble } from "../../src/ebpf/assemble.ts";
+import { netfilterEnvironment } from "../../src/ebpf/contexts.ts";
 import { disassemble } from "../../src/ebpf/disassemble.ts";
 import { Executable } from "../../src/ebpf/executable.ts";
 import { encode, instruction, type Linker, relocate } from "../../src/ebpf/instruction.ts";
@@ -23,8 +24,9 @@ import {
 } from "../../src/linux/bpf.ts";
 import { ErrnoError } from "../../src/linux/errors.ts";
 import { close } from "../../src/linux/ffi.ts";
-import { BPF_MAP_FLAG, BPF_MAP_TYPE, BPF_PROG_TYPE } from "../../src/uapi/bpf.ts";
+import { BPF_ATTACH_TYPE, BPF_MAP_FLAG, BPF_MAP_TYPE, BPF_PROG_TYPE } from "../../src/uapi/bpf.ts";
 import { errnoName } from "../../src/uapi/errno.ts";
+import { NF_INET, NFPROTO } from "../../src/uapi/netfilter.ts";
 import { numRuns } from "../../src/wire/testing.ts";
 import { parseEbpfCases } from "../golden/ebpf-file.ts";
 import { EXERCISED, randomKernelProgram, randomState, STATE_BYTES } from "./ebpf-programs.ts";
@@ -247,6 +249,34 @@ describe.skipIf(why)(`eBPF${why ? ` (skipped: ${why})` : ""}`, () => {
         expect(result === 0 ? ours : undefined).toEqual(takeElement(fd, undefined, 4));
       }
     }
+  });
+
+  test("a netfilter program finds hook and family where ours does", () => {
+    const program = assemble(`
+      r1 = *(u64 *)(r1 + 0)
+      r2 = *(u8 *)(r1 + 0)
+      r3 = *(u8 *)(r1 + 1)
+      r1 = map_value state + 0 ll
+      *(u64 *)(r1 + 0) = r2
+      *(u64 *)(r1 + 8) = r3
+      r0 = 1
+      exit`);
+    const fd = kernelMap(state);
+    const programFd = kept(
+      loadProgram({
+        name: "test",
+        type: BPF_PROG_TYPE.BPF_PROG_TYPE_NETFILTER,
+        instructions: encode(relocate(program.instructions, { map: () => fd, kfunc: () => 0 })),
+        expectedAttachType: BPF_ATTACH_TYPE.BPF_NETFILTER,
+      }),
+    );
+    const ip = new Uint8Array(40).fill(0x45, 0, 1);
+    expect(testRun(programFd, ip).result).toBe(1);
+    // Without a state of ours the kernel runs it as at LOCAL_OUT, for IPv4.
+    const station = { hook: NF_INET.NF_INET_LOCAL_OUT, pf: NFPROTO.NFPROTO_IPV4 };
+    const map = createMap(state);
+    interpret(program, { ...netfilterEnvironment(ip, station), maps: { state: map } });
+    expect(lookupElement(fd, key0, STATE_BYTES)).toEqual(map.entries()[0]![1]);
   });
 
   /** The verifier's log. */
