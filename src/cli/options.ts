@@ -32,12 +32,19 @@ export interface ParsedLine {
 
 const HELP: OptionRow = { help: "this text" };
 
+/** Whether the value of an option is the argument that follows it. */
+function takesNext(rows: Record<string, OptionRow>, arg: string | undefined): boolean {
+  return arg?.startsWith("--") === true && rows[arg.slice(2)]?.value !== undefined;
+}
+
 export function parseCommandLine(command: CommandLine, args: string[]): ParsedLine {
   const rows: Record<string, OptionRow> = { ...command.options, help: HELP };
   let own = args;
   let rest: string[] = [];
   if (command.passThrough) {
-    const first = args.findIndex((arg) => !arg.startsWith("-") || arg === "-");
+    const first = args.findIndex(
+      (arg, i) => (!arg.startsWith("-") || arg === "-") && !takesNext(rows, args[i - 1]),
+    );
     if (first >= 0) {
       own = args.slice(0, first);
       rest = args.slice(first);

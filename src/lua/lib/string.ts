@@ -303,7 +303,6 @@ export function openString(state: LuaState): void {
     if (length === 0) return "";
     if (length > MAX_LENGTH) raise("resulting string too large");
     state.charge(length);
-    state.spend(length >> 7);
     return joined(between === "" ? text.repeat(count) : (text + between).repeat(count - 1) + text);
   }
 
