@@ -123,7 +123,9 @@ export class StatementEmitter extends ExpressionEmitter {
       this.capture(() => emitRange(start, labels[i]?.index ?? statements.length)),
     );
     this.#labels.length -= labels.length;
-    const cases = segments.map((segment, i) => `case ${i}:${this.inside(segment)}`).join("\n");
+    // A function that is left must know where it is, also when it came here from the segment before.
+    const enter = (i: number): string => (this.isResumable && i > 0 ? `${next}=${i};` : "");
+    const cases = segments.map((segment, i) => `case ${i}:${enter(i)}${this.inside(segment)}`).join("\n");
     this.emit(`${next}=0;`);
     this.emitCompound(`${loop}:for(;;){switch(${next}){${cases}}break;}`, ...segments);
   }

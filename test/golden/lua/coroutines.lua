@@ -535,3 +535,18 @@ local function f() local co = coroutine.create(function() error("level two", 2) 
 print(f())
 -- output
 false	level two
+
+-- lua a yield between two labels
+local co = coroutine.wrap(function()
+  local n = 0
+  ::again::
+  n = n + 1
+  if n > 3 then goto done end
+  coroutine.yield(n)
+  goto again
+  ::done::
+  return "done"
+end)
+print(co(), co(), co(), co())
+-- output
+1	2	3	done
