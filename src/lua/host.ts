@@ -1,4 +1,4 @@
-/** Objects of a program that embeds Lua, as scripts see them (docs/embedding.md). */
+/** Objects of a program that embeds Lua, as scripts see them. */
 
 import { called, knowFunction, toJs } from "./convert.ts";
 import { argumentError, describeType } from "./lib/check.ts";
