@@ -20,6 +20,7 @@ need openssl openssl
 need nc netcat-openbsd
 need curl curl
 need ethtool ethtool
+need llvm-objdump llvm
 if [ "${1:-}" = bench ]; then
   need luajit luajit
 fi
