@@ -32,14 +32,15 @@ export function compileChunk(chunk: Chunk): GeneratedCode {
   );
 }
 
-/** The resumable version of one function; inner closures are made by the plain factories, `make` in scope. */
-export function compileResumable(body: FunctionBody): GeneratedCode {
+/**
+ * The resumable version of one function, and its sites by number; inner closures are made by the plain factories,
+ * `make` in scope, and `places` says where the sites are.
+ */
+export function compileResumable(body: FunctionBody): GeneratedCode & { readonly saved: readonly Site[] } {
   const unit = new Unit();
-  return finish(
-    unit,
-    "resumable",
-    `${new FunctionEmitter(body, unit, true).factory()}\nreturn make${body.id};`,
-  );
+  const emitter = new FunctionEmitter(body, unit, true);
+  const code = finish(unit, "resumable", `${emitter.factory()}\nreturn make${body.id};`);
+  return { ...code, saved: emitter.saved.map(({ site }) => site) };
 }
 
 /** Puts the text together, takes the marks out of it and notes their lines. */
@@ -84,11 +85,10 @@ class FunctionEmitter extends StatementEmitter {
       ({ names }, i) =>
         `case ${i + 1}:${names.map((name, n) => `${name}=v[${n + FRAME_HEAD}];`).join("")}break;`,
     );
-    const places = `const places={chunk:chunkName,lines:[${["0", ...this.saved.map(({ line }) => line)].join(",")}]};`;
     const enter =
       `let pc=0;${declarations}if($.rewinding){const v=$.frame;switch(pc=v[1]){${restore.join("\n")}}}` +
       `else if(${enters})${this.mark(f)}$.refill();`;
-    return `${places}\nfunction make${f.id}(${[...captured, "$lua"].join(",")}){return function $co(${names}){${enter}\n${this.inside(body)}}}`;
+    return `function make${f.id}(${[...captured, "$lua"].join(",")}){return function $co(${names}){${enter}\n${this.inside(body)}}}`;
   }
 
   #emitBody(): void {

@@ -13,7 +13,7 @@
  * PUC Lua.
  */
 
-import { ScriptAbort } from "./error.ts";
+import { observingErrors, ScriptAbort } from "./error.ts";
 import type { Machine } from "./machine.ts";
 import { enterFrames, leaveFrames, type Places } from "./position.ts";
 import { type LuaFunction, type LuaResult, type LuaValue, resultList } from "./value.ts";
@@ -28,6 +28,8 @@ export type CoroutineStatus = "suspended" | "running" | "normal" | "dead";
 
 export class LuaCoroutine {
   status: CoroutineStatus = "suspended";
+  /** A protected call in it, which was left, wants to know where errors are raised. */
+  isObserved = false;
   readonly body: LuaFunction;
   /** The innermost one last; undefined until the first resume. */
   frames: Frame[] | undefined;
@@ -91,7 +93,8 @@ export function runCoroutine(
           machine.delivered = result;
           machine.failure = failure;
           failure = undefined;
-          result = machine.settle(frame[0]());
+          const go = (): LuaResult => machine.settle(frame[0]());
+          result = coroutine.isObserved ? observingErrors(go) : go();
         }
       } catch (thrown) {
         failure = thrown;
@@ -102,6 +105,10 @@ export function runCoroutine(
         machine.unwinding = false;
         const { left } = machine;
         while (left.length > 0) frames.push(left.pop()!);
+        if (machine.leftObserved) {
+          machine.leftObserved = false;
+          coroutine.isObserved = true;
+        }
         coroutine.status = "suspended";
         return machine.yielded;
       }

@@ -12,7 +12,7 @@
 import type { CallExpression, Expression, FunctionBody, Span, Variable } from "./ast.ts";
 import { describe, isItself, jsName, needsCell } from "./emit-names.ts";
 import * as int64 from "./int64.ts";
-import type { Site } from "./position.ts";
+import type { FunctionPlace, Site } from "./position.ts";
 import type { LuaInteger } from "./value.ts";
 
 /** Operations that generated code names without a prefix: those of operations.ts, in one of its two forms. */
@@ -150,7 +150,8 @@ export class Emitter {
   /** Further names that it has to keep. */
   protected readonly kept = new Set<string>();
   /** The sites: what to restore, and where in the script they are. */
-  protected readonly saved: { readonly names: readonly string[]; readonly line: number }[] = [];
+  readonly saved: { readonly names: readonly string[]; readonly site: Site }[] = [];
+  readonly #place: FunctionPlace;
   #code: string[] = [];
   #temps = 0;
   #labels = 0;
@@ -161,6 +162,13 @@ export class Emitter {
     this.body = body;
     this.unit = unit;
     this.isResumable = isResumable;
+    this.#place = {
+      line: body.line,
+      endLine: body.endLine,
+      parameters: body.parameters.map(({ name }) => name),
+      isVararg: body.isVararg,
+      upvalues: body.upvalues.length,
+    };
   }
 
   // ---- text
@@ -199,7 +207,7 @@ export class Emitter {
 
   /** Starts a line that stands for `span`; `names` are the operands as messages call them. */
   protected mark(span: Span, ...names: (string | undefined)[]): string {
-    this.unit.marks.push({ line: span.line, names });
+    this.unit.marks.push({ in: this.#place, line: span.line, names });
     return `\n@${this.unit.marks.length - 1}@`;
   }
 
@@ -207,7 +215,7 @@ export class Emitter {
   protected markCall(call: CallExpression, name: string | undefined): string {
     const isOpen = call.args.at(-1)?.kind === "call" || call.args.at(-1)?.kind === "vararg";
     const given = isOpen ? undefined : call.args.length + (call.method === undefined ? 0 : 1);
-    this.unit.marks.push({ line: call.line, names: [name], given });
+    this.unit.marks.push({ in: this.#place, line: call.line, names: [name], given, isCall: true });
     return `\n@${this.unit.marks.length - 1}@`;
   }
 
@@ -232,7 +240,9 @@ export class Emitter {
     }
     const names = [...this.kept, ...this.visible];
     for (let i = 1; i <= this.#temps; i++) if (`t${i}` !== target) names.push(`t${i}`);
-    this.saved.push({ names, line: span.line });
+    const [, mark] = /@(\d+)@/.exec(operation) ?? [];
+    const marked = mark === undefined ? undefined : this.unit.marks[Number(mark)];
+    this.saved.push({ names, site: marked ?? { in: this.#place, line: span.line, names: [] } });
     const k = this.saved.length;
     const isTail = `${target}!==undefined&&${target}.constructor===TailCall`;
     const results =

@@ -4,12 +4,38 @@
  */
 
 import { toDecimal } from "./int64.ts";
+import { currentPositions, type Position } from "./position.ts";
 import { LuaInt64, type LuaValue } from "./value.ts";
+
+/** How many want to know where errors are raised; to look takes long. */
+let observers = 0;
+/** As many functions of a stack as anybody wants to see. */
+const MAX_POSITIONS = 400;
+
+/** Runs `f`, and remembers where the errors are raised that it throws. */
+export function observingErrors<R>(f: () => R): R {
+  observers++;
+  try {
+    return f();
+  } finally {
+    observers--;
+  }
+}
+
+function raisedAt(value: LuaValue): (Position | undefined)[] {
+  const positions = currentPositions(MAX_POSITIONS);
+  // At a call it was the native function that was called, unless there was none.
+  const isNative =
+    positions[0]?.site.isCall === true && !(typeof value === "string" && value.includes("attempt to call"));
+  return isNative ? [undefined, ...positions] : positions;
+}
 
 /** An error raised in or by a script; `value` is what `pcall` returns as its second result. */
 export class LuaError extends Error {
   readonly value: LuaValue;
-  /** Where the error was raised, when somebody asked for it (`debug.traceback` words it). */
+  /** The functions that ran when the error was raised, innermost first, when somebody wanted to know. */
+  positions: readonly (Position | undefined)[] | undefined;
+  /** The same as text; set when the error leaves a state with the option `traceback`. */
   traceback: string | undefined;
 
   constructor(value: LuaValue) {
@@ -19,6 +45,7 @@ export class LuaError extends Error {
     super(describe(value));
     Error.stackTraceLimit = limit;
     this.value = value;
+    this.positions = observers > 0 ? raisedAt(value) : undefined;
   }
 
   override get name(): string {

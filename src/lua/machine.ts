@@ -3,8 +3,9 @@
  * anything, loops, and what coroutines need. The operations of the language are in operations.ts.
  */
 
+import type { FunctionBody } from "./ast.ts";
 import { type Frame, type ResumableFunction, resumableVersion } from "./coroutine.ts";
-import { LuaError, ScriptAbort } from "./error.ts";
+import { LuaError, observingErrors, ScriptAbort } from "./error.ts";
 import * as int64 from "./int64.ts";
 import { describeType, raise, typeName } from "./lib/check.ts";
 import { owe, oweForText } from "./meter.ts";
@@ -68,8 +69,19 @@ export interface Limits {
 
 /** A compiled chunk as its functions see it. */
 export interface LinkedChunk {
+  readonly source: string;
+  readonly functions: readonly FunctionBody[];
   /** The factories of the resumable versions, made when first needed. */
   resumableFactory(id: number): (...captured: unknown[]) => LuaFunction;
+}
+
+/** A function of a script: what it was made from. */
+export interface FunctionInfo {
+  /** The name of its chunk. */
+  readonly source: string;
+  readonly body: FunctionBody;
+  /** The values, or the cells, of the variables that it captured. */
+  readonly captured: unknown[];
 }
 
 const none: LuaValue[] = [];
@@ -113,6 +125,8 @@ export class Machine {
   unwinding = false;
   /** The frames that were saved on the way out, innermost first. */
   left: Frame[] = [];
+  /** A protected call was left that wants to know where errors are raised. */
+  leftObserved = false;
   /** What a yield passes to the resume. */
   yielded: LuaValue[] = none;
   /** A function is entered again: it restores `frame`, and takes what its call gave from `deliver`. */
@@ -513,8 +527,32 @@ export class Machine {
   // ---- coroutines
 
   /** What a function returns when it is entered for its resumable version. */
-  readonly enter = (chunk: LinkedChunk, id: number, captured: unknown[], self: LuaFunction): LuaResult =>
-    chunk.resumableFactory(id)(...captured, self);
+  readonly enter = (chunk: LinkedChunk, id: number, captured: unknown[], self: LuaFunction): LuaResult => {
+    if (!this.#asking) return chunk.resumableFactory(id)(...captured, self);
+    this.#answer = { source: chunk.source, body: chunk.functions[id]!, captured };
+    return undefined;
+  };
+
+  #asking = false;
+  #answer: FunctionInfo | undefined = undefined;
+
+  /** What a function of a script was made from; undefined for a native one. */
+  closureOf(f: LuaFunction): FunctionInfo | undefined {
+    if (f.name !== "$lua") return undefined;
+    const { fuel } = this;
+    this.entering = true;
+    this.#asking = true;
+    this.fuel = 0;
+    try {
+      f();
+      return this.#answer;
+    } finally {
+      this.entering = false;
+      this.#asking = false;
+      this.#answer = undefined;
+      this.fuel = fuel;
+    }
+  }
 
   /** The version of a function that can be left by a yield; natives that know nothing of it are their own. */
   readonly co = (f: LuaFunction): LuaFunction => {
@@ -557,15 +595,18 @@ export class Machine {
     args: LuaValue[],
     done: (result: LuaResult) => LuaResult,
     failed: (error: unknown) => LuaResult,
+    isObserved = false,
   ): LuaResult {
     const run = (start: () => LuaResult): LuaResult => {
       try {
-        const result = this.settle(asNative(start));
+        const begin = (): LuaResult => this.settle(asNative(start));
+        const result = isObserved ? observingErrors(begin) : begin();
         if (!this.unwinding) return done(result);
       } catch (error) {
         return failed(error);
       }
       this.left.push([() => run(this.deliver), 0, undefined]);
+      if (isObserved) this.leftObserved = true;
       return undefined;
     };
     return run(() => this.co(this.#function(callee))(...args));

@@ -6,17 +6,31 @@
 
 import { owe } from "./meter.ts";
 
+/** A function of a script, as `debug` describes it. */
+export interface FunctionPlace {
+  /** 0 for a main chunk. */
+  readonly line: number;
+  readonly endLine: number;
+  readonly parameters: readonly string[];
+  readonly isVararg: boolean;
+  readonly upvalues: number;
+}
+
 /** What one line of generated code stands for. */
 export interface Site {
+  readonly in: FunctionPlace;
   readonly line: number;
   /** How the failing value is called in messages, such as `local 'x'`; for arithmetic, one for each operand. */
   readonly names: readonly (string | undefined)[];
   /** For a call, how many arguments it gives, where that is known. */
   readonly given?: number | undefined;
+  readonly isCall?: boolean;
 }
 
 /** One compiled chunk (plain code, or the coroutine version of a function). */
 export interface SourceMap {
+  /** The name of the chunk in full. */
+  readonly source: string;
   /** As messages show it: `file.lua`, `[string "…"]`. */
   readonly chunk: string;
   /** By line of generated code. */
@@ -24,6 +38,7 @@ export interface SourceMap {
 }
 
 export interface Position {
+  readonly source: string;
   readonly chunk: string;
   readonly site: Site;
 }
@@ -61,10 +76,11 @@ export function registerSourceMap(id: number, map: SourceMap, isLasting: boolean
   }
 }
 
-/** Where the sites of a resumable function are (coroutine.ts): the line of each. */
+/** Where the sites of a resumable function are (coroutine.ts), by number; the first is 1. */
 export interface Places {
+  readonly source: string;
   readonly chunk: string;
-  readonly lines: readonly number[];
+  readonly sites: readonly Site[];
 }
 
 type SuspendedFrame = readonly [fn: unknown, site: number, places: Places | undefined, ...unknown[]];
@@ -82,6 +98,7 @@ export function leaveFrames(): void {
 
 const NATIVE = "moonhook-native";
 const COROUTINE = "moonhook-coroutine";
+const HANDLER = "moonhook-handler";
 /** A function that calls another, and that the engine's stack shows under `name`. */
 const marked = (name: string): (<A extends unknown[], R>(f: (...args: A) => R, ...args: A) => R) =>
   new Function("f", "a", "b", "c", "d", `return f(a,b,c,d)\n//# sourceURL=${name}`) as ReturnType<
@@ -94,19 +111,43 @@ export const asNative = marked(NATIVE);
 /** Calls what runs a coroutine: its stack begins here. Takes up to four arguments. */
 export const asCoroutine = marked(COROUTINE);
 
+const callHandler = marked(HANDLER);
+/** Where the errors were raised that are being handled, the innermost last. */
+const handled: (readonly (Position | undefined)[])[] = [];
+
+/** Calls a message handler: its stack goes on where the error was raised, although that is left by now. */
+export function asHandler<A, R>(raised: readonly (Position | undefined)[], f: (a: A) => R, a: A): R {
+  handled.push(raised);
+  try {
+    return callHandler(f, a);
+  } finally {
+    handled.pop();
+  }
+}
+
+/** The functions of a coroutine that was left, innermost first. */
+export function positionsOfFrames(frames: readonly SuspendedFrame[]): (Position | undefined)[] {
+  return frames
+    .map(
+      ([, site, places]) =>
+        places && { source: places.source, chunk: places.chunk, site: places.sites[site - 1]! },
+    )
+    .reverse();
+}
+
 /** The Lua functions of a JavaScript stack trace of now, innermost first; undefined for a native one that calls. */
 export function positionsOfStack(stack: string): (Position | undefined)[] {
   const positions: (Position | undefined)[] = [];
   const lines = stack.split("\n");
   owe(lines.length * ROUNDS_PER_FRAME);
   for (const line of lines) {
+    if (line.includes(HANDLER)) {
+      positions.push(...(handled.at(-1) ?? []));
+      break;
+    }
     if (line.includes(NATIVE)) positions.push(undefined);
     else if (line.includes(COROUTINE)) {
-      const frames = suspended.at(-1) ?? [];
-      for (let i = frames.length - 1; i >= 0; i--) {
-        const [, site, places] = frames[i]!;
-        positions.push(places && { chunk: places.chunk, site: { line: places.lines[site]!, names: [] } });
-      }
+      positions.push(...positionsOfFrames(suspended.at(-1) ?? []));
       break;
     }
     const match = FRAME.exec(line);
@@ -114,7 +155,7 @@ export function positionsOfStack(stack: string): (Position | undefined)[] {
     const id = Number(match[1]);
     const map = lasting.get(id) ?? passing.get(id);
     const site = map?.sites[Number(match[2])];
-    if (map && site) positions.push({ chunk: map.chunk, site });
+    if (map && site) positions.push({ source: map.source, chunk: map.chunk, site });
   }
   return positions;
 }

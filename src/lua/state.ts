@@ -5,10 +5,11 @@
 
 import { compileChunk, compileResumable } from "./compile.ts";
 import type { LuaCoroutine } from "./coroutine.ts";
-import { LuaError, ScriptAbort } from "./error.ts";
+import { LuaError, observingErrors, ScriptAbort } from "./error.ts";
 import { openLibraries } from "./lib/index.ts";
 import type { IoHost } from "./lib/io.ts";
-import { isStackOverflow, type LinkedChunk, Machine, toLuaError } from "./machine.ts";
+import { traceback } from "./lib/traceback.ts";
+import { type FunctionInfo, isStackOverflow, type LinkedChunk, Machine, toLuaError } from "./machine.ts";
 import { meterFor } from "./meter.ts";
 import { parse } from "./parser.ts";
 import { displayName, positionsOfStack, registerSourceMap, reserveSourceName } from "./position.ts";
@@ -27,6 +28,8 @@ export interface LuaStateOptions {
    * must not take long. Without it, what one callback allocates is bounded.
    */
   readonly liveBytes?: (collect?: boolean) => number | undefined;
+  /** Errors that `run` and `call` throw have a `traceback`; raising errors then takes longer. */
+  readonly traceback?: boolean;
   /** Receives what `print` prints, without the end of line. */
   readonly print?: (line: string) => void;
   readonly warn?: (text: string) => void;
@@ -39,15 +42,6 @@ export interface LuaStateOptions {
 const DEFAULT_BUDGET = 1_000_000;
 const DEFAULT_LOAD_BUDGET = 100_000_000;
 const DEFAULT_MEMORY_BYTES = 128 * 1024 * 1024;
-
-/** What `debug.getinfo` knows of a function. */
-export interface FunctionInfo {
-  readonly chunkName: string;
-  readonly line: number;
-  readonly endLine: number;
-  readonly parameters: number;
-  readonly isVararg: boolean;
-}
 
 export class LuaState {
   readonly globals = new LuaTable();
@@ -108,40 +102,28 @@ export class LuaState {
     let factories: ((...captured: unknown[]) => LuaFunction)[];
     const versions: ReturnType<LinkedChunk["resumableFactory"]>[] = [];
     const linked: LinkedChunk = {
+      source: chunkName,
+      functions: tree.functions,
       resumableFactory: (functionId) => {
         versions[functionId] ??= ((): ReturnType<LinkedChunk["resumableFactory"]> => {
           const version = compileResumable(tree.functions[functionId]!);
           const source = reserveSourceName();
-          registerSourceMap(source.id, { chunk, sites: shifted(version.sites) }, isLasting);
-          const link = new Function(
-            "$",
-            "make",
-            "chunkName",
-            `${version.code}\n//# sourceURL=${source.name}`,
-          );
-          return link(machine, factories, chunk);
+          const names = { source: chunkName, chunk };
+          registerSourceMap(source.id, { ...names, sites: shifted(version.sites) }, isLasting);
+          const link = new Function("$", "make", "places", `${version.code}\n//# sourceURL=${source.name}`);
+          return link(machine, factories, { ...names, sites: version.saved });
         })();
         return versions[functionId];
       },
     };
-    registerSourceMap(id, { chunk, sites: shifted(generated.sites) }, isLasting);
+    registerSourceMap(id, { source: chunkName, chunk, sites: shifted(generated.sites) }, isLasting);
     factories = new Function("$", "chunk", `${generated.code}\n//# sourceURL=${name}`)(machine, linked);
-    const main = factories[0]!(tree.env.assigned ? { v: env } : env);
-    this.#info.set(main, {
-      chunkName,
-      line: 0,
-      endLine: tree.main.endLine,
-      parameters: 0,
-      isVararg: true,
-    });
-    return main;
+    return factories[0]!(tree.env.assigned ? { v: env } : env);
   }
 
-  readonly #info = new WeakMap<LuaFunction, FunctionInfo>();
-
-  /** What is known of where a function comes from; only main chunks are. */
+  /** What is known of a function of a script; undefined for a native one. */
   functionInfo(f: LuaFunction): FunctionInfo | undefined {
-    return this.#info.get(f);
+    return this.machine.closureOf(f);
   }
 
   /** Runs a main chunk, with the larger budget. Throws `LuaError` or `ScriptAbort`. */
@@ -165,13 +147,16 @@ export class LuaState {
     this.#depth++;
     try {
       if (isOutermost) machine.begin(budget);
-      const result = settle(f(...args));
+      const wantsTraceback = isOutermost && this.options.traceback === true;
+      const result = wantsTraceback ? observingErrors(() => settle(f(...args))) : settle(f(...args));
       machine.checkAborted();
       return result;
     } catch (error) {
       machine.checkAborted();
-      if (error instanceof LuaError || error instanceof ScriptAbort) throw error;
-      throw withPosition(error);
+      if (error instanceof ScriptAbort) throw error;
+      const luaError = error instanceof LuaError ? error : withPosition(error);
+      if (luaError.positions !== undefined) luaError.traceback ??= traceback(this, luaError.positions, true);
+      throw luaError;
     } finally {
       this.#depth--;
       this.currentCoroutine = currentCoroutine;

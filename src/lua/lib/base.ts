@@ -1,12 +1,12 @@
 /** The basic functions. */
 
 import { setResumable } from "../coroutine.ts";
-import { LuaError, ScriptAbort } from "../error.ts";
+import { LuaError, observingErrors, ScriptAbort } from "../error.ts";
 import * as int64 from "../int64.ts";
 import { isStackOverflow, isTrue, type Machine, toInteger, toText } from "../machine.ts";
 import { LONG_TEXT, owe } from "../meter.ts";
 import { CoroutineClose } from "../operations.ts";
-import { where } from "../position.ts";
+import { asHandler, where } from "../position.ts";
 import { type LuaState, withPosition } from "../state.ts";
 import { LuaTable } from "../table.ts";
 import {
@@ -102,7 +102,7 @@ export function openBase(state: LuaState): void {
     const handler = checkFunction(args[1], 2, "xpcall");
     const { currentCoroutine } = state;
     try {
-      return [true, ...resultList(callFromNative(state, args[0], args.slice(2)))];
+      return [true, ...resultList(observingErrors(() => callFromNative(state, args[0], args.slice(2))))];
     } catch (error) {
       state.currentCoroutine = currentCoroutine;
       return [false, handled(state, handler, caught(machine, error))];
@@ -135,6 +135,7 @@ export function openBase(state: LuaState): void {
         state.currentCoroutine = currentCoroutine;
         return [false, handled(state, handler, caught(machine, error))];
       },
+      true,
     );
   });
 
@@ -327,7 +328,7 @@ export function openBase(state: LuaState): void {
 function handled(state: LuaState, handler: LuaFunction, error: LuaError): LuaValue {
   for (let rounds = 0; rounds < MAX_HANDLER_ERRORS; rounds++) {
     try {
-      return firstResult(callFromNative(state, handler, [errorValue(error)]));
+      return asHandler(error.positions ?? [], (value) => firstResult(handler(value)), errorValue(error));
     } catch (again) {
       error = caught(state.machine, again);
     }

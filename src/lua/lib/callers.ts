@@ -33,9 +33,10 @@ export function guardFromNative(
   args: LuaValue[],
   done: (result: LuaResult) => LuaResult,
   failed: (error: unknown) => LuaResult,
+  isObserved = false,
 ): LuaResult {
   called = { state, f };
-  return state.machine.guard(f, args, done, failed);
+  return state.machine.guard(f, args, done, failed, isObserved);
 }
 
 export interface Callee {
