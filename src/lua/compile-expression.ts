@@ -382,9 +382,9 @@ export class ExpressionEmitter extends ArithmeticEmitter {
         `typeof ${subject}==="string"`,
         `typeof ${at}==="number"`,
         `${at}>0`,
-        `${at}<=${subject}.length`,
+        `${at}<=(${subject}).length`,
       ];
-      this.emit(`if(${fast.join("&&")})${target}=${subject}.charCodeAt(${at}-1);else `);
+      this.emit(`if(${fast.join("&&")})${target}=(${subject}).charCodeAt(${at}-1);else `);
     }
     if (wanted === "raw") this.emit(`${text};`);
     else if (wanted === "first")

@@ -187,3 +187,15 @@ t["k1"] = (t["k1"] or 0) + 1
 print(t.k1, next(t))
 -- output
 2	k1	2
+
+
+-- lua byte of what is no string, in a call that is compiled for strings
+print(pcall(function() return (string.byte(57, 1)) end))
+print(pcall(function() return (string.byte(-1, 1)) end))
+print(pcall(function() return (string.byte(nil, 1)) end))
+print((string.byte("57", 1)), (string.byte("a", -1)), (string.byte("a", 2)))
+-- output
+true	53
+true	45
+false	test:3: bad argument #1 to 'byte' (string expected, got nil)
+53	97	nil
