@@ -69,11 +69,13 @@ async function run(line: ParsedLine, { out, talk }: Streams): Promise<number> {
       return EXIT_DONE;
     }
     state.run(state.load(source, chunkName), ...args.map(latin1FromText));
+    state.close();
     return EXIT_DONE;
   } catch (error) {
     if (!(error instanceof LuaError || error instanceof ScriptAbort)) throw error;
     flush();
     talk.line(`moonhook lua: ${textFromLatin1(error.message)}`);
+    state.close();
     return EXIT_FAILED;
   } finally {
     flush();

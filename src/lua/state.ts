@@ -6,6 +6,7 @@
 import { compileChunk, compileResumable } from "./compile.ts";
 import type { LuaCoroutine } from "./coroutine.ts";
 import { LuaError, observingErrors, ScriptAbort } from "./error.ts";
+import { Finalizers } from "./finalizers.ts";
 import { openLibraries } from "./lib/index.ts";
 import type { IoHost } from "./lib/io.ts";
 import { traceback } from "./lib/traceback.ts";
@@ -50,6 +51,7 @@ export class LuaState {
   /** `package.preload` */
   readonly preload = new LuaTable();
   readonly options: LuaStateOptions;
+  readonly finalizers: Finalizers = new Finalizers(this);
   readonly machine: Machine;
   /** The coroutine that runs now; undefined in the main one. */
   currentCoroutine: LuaCoroutine | undefined = undefined;
@@ -129,6 +131,11 @@ export class LuaState {
   /** Runs a main chunk, with the larger budget. Throws `LuaError` or `ScriptAbort`. */
   run(f: LuaFunction, ...args: LuaValue[]): LuaValue[] {
     return resultList(this.#protected(f, args, this.options.loadBudget ?? DEFAULT_LOAD_BUDGET));
+  }
+
+  /** Ends the state: what `__gc` is for is done now. Errors in it are warnings. */
+  close(): void {
+    this.finalizers.runAll();
   }
 
   /**

@@ -45,6 +45,13 @@ const PLACES_PER_ROUND = 32;
 /** The search for items in the hash part looks at all items, so it waits until there is this part of them there. */
 const ITEMS_PER_KEY = 8;
 
+/** What a table is made of, apart from it: never replaced once a table has them for itself. */
+export interface TableParts {
+  readonly array: LuaValue[];
+  readonly fields: FieldObject;
+  readonly hash: HashPart;
+}
+
 export class LuaTable {
   metatable: LuaTable | undefined = undefined;
   array: LuaValue[] = NO_ITEMS;
@@ -165,6 +172,22 @@ export class LuaTable {
     this.fieldCount++;
     growth.entries++;
     return true;
+  }
+
+  /** The parts of the table, of its own from now on. */
+  ownParts(): TableParts {
+    if (this.array === NO_ITEMS) this.array = [undefined];
+    if (this.fields === NO_FIELDS) this.fields = new Fields();
+    this.hash ??= new HashPart();
+    const { array, fields, hash } = this;
+    return { array, fields, hash };
+  }
+
+  /** Another table of the parts of one that is gone. */
+  static of({ array, fields, hash }: TableParts, metatable: LuaTable | undefined): LuaTable {
+    const table = new LuaTable();
+    Object.assign(table, { array, fields, hash, metatable, fieldCount: Object.keys(fields).length });
+    return table;
   }
 
   /** A border: `t[n]` is not nil (or n is 0) and `t[n + 1]` is nil. */

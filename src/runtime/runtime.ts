@@ -95,10 +95,11 @@ export class Runtime {
     }
   }
 
-  /** Removes all hooks; harmless when repeated. */
+  /** Removes all hooks, and runs what finalizers there are; harmless when repeated. */
   stop(): void {
     this.#phase = "stopped";
     for (const action of this.#stopActions.splice(0).reverse()) action();
+    this.state.close();
   }
 
   get #interrupts(): boolean {

@@ -281,6 +281,7 @@ export function openBase(state: LuaState): void {
       }
       if (table.metatable?.get("__metatable") !== undefined) raise("cannot change a protected metatable");
       table.metatable = metatable;
+      state.finalizers.metatableSet(table);
       return table;
     },
     tonumber: (...args) => {

@@ -71,9 +71,10 @@ export function openDebug(state: LuaState): void {
     getmetatable: (value) => state.metatableOf(value),
     setmetatable: (value, metatable) => {
       if (metatable !== undefined) checkTable(metatable, 2, "setmetatable");
-      if (value instanceof LuaTable || value instanceof LuaUserdata)
+      if (value instanceof LuaTable || value instanceof LuaUserdata) {
         value.metatable = metatable as LuaTable | undefined;
-      else if (typeof value === "string") state.stringMetatable = metatable as LuaTable | undefined;
+        if (value instanceof LuaTable) state.finalizers.metatableSet(value);
+      } else if (typeof value === "string") state.stringMetatable = metatable as LuaTable | undefined;
       else if (metatable === undefined) state.machine.typeMetatables.delete(typeName(value));
       else state.machine.typeMetatables.set(typeName(value), metatable as LuaTable);
       return value;
