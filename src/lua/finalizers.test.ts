@@ -85,3 +85,12 @@ test("a table that is collected is finalized between callbacks, with its content
   state.close();
   expect(lines).toEqual(["3\t20\tt\tx", "kept"]);
 });
+
+test("warnings can be switched off and on, in a finalizer too", () => {
+  const { state, lines } = stateAfter(
+    `warn("a", "b") warn("@off") warn("hidden") warn("@on", "!") warn("@unknown") warn("@on") warn("shown") warn("@off")
+     a = setmetatable({}, { __gc = function() error("oops") end })`,
+  );
+  state.close();
+  expect(lines).toEqual(["warning: ab", "warning: shown"]);
+});

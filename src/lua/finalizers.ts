@@ -67,7 +67,7 @@ export class Finalizers {
       this.#state.call(finalizer as LuaFunction, table);
     } catch (error) {
       if (!(error instanceof LuaError || error instanceof ScriptAbort)) throw error;
-      this.#state.options.warn?.(`error in __gc (${error.message})`);
+      this.#state.warn(`error in __gc (${error.message})`);
     }
   }
 }

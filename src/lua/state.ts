@@ -133,6 +133,14 @@ export class LuaState {
     return resultList(this.#protected(f, args, this.options.loadBudget ?? DEFAULT_LOAD_BUDGET));
   }
 
+  /** Whether warnings are shown; `warn("@off")` switches them off. */
+  warns = true;
+
+  /** Hands a warning to the host. */
+  warn(text: string): void {
+    if (this.warns) this.options.warn?.(text);
+  }
+
   /** Ends the state: what `__gc` is for is done now. Errors in it are warnings. */
   close(): void {
     this.finalizers.runAll();

@@ -306,12 +306,19 @@ export function openBase(state: LuaState): void {
       return typeName(args[0]);
     },
     warn: (...args) => {
-      needValue(args, "warn");
-      const text = args.map((value, i) => checkString(value, i + 1, "warn")).join("");
-      // Control messages (`@on`, `@off`) are for the host's switch, which is always on.
+      const first = checkString(args[0], 1, "warn");
+      const text =
+        first +
+        args
+          .slice(1)
+          .map((value, i) => checkString(value, i + 2, "warn"))
+          .join("");
       machine.charge(text.length + LINE_BYTES);
       machine.spend(LINE_ROUNDS);
-      if (!(args.length === 1 && text.startsWith("@"))) options.warn?.(text);
+      // A message of one piece that begins so is a control message; unknown ones are ignored.
+      if (args.length > 1 || !text.startsWith("@")) state.warn(text);
+      else if (text === "@on") state.warns = true;
+      else if (text === "@off") state.warns = false;
       return [];
     },
     xpcall,
@@ -365,19 +372,24 @@ const PARAMETERS: Record<string, number> = {
   stepmul: 200,
   stepsize: 9600,
 };
-const collectors = new WeakMap<LuaState, { mode: string; parameters: Map<string, number> }>();
+const collectors = new WeakMap<
+  LuaState,
+  { mode: string; isRunning: boolean; parameters: Map<string, number> }
+>();
 
 function collectGarbage(state: LuaState, option: LuaValue, argument: LuaValue, value: LuaValue): LuaResult {
   const name = option === undefined ? "collect" : checkString(option, 1, "collectgarbage");
   let collector = collectors.get(state);
   if (collector === undefined) {
-    collector = { mode: "incremental", parameters: new Map(Object.entries(PARAMETERS)) };
+    collector = { mode: "incremental", isRunning: true, parameters: new Map(Object.entries(PARAMETERS)) };
     collectors.set(state, collector);
   }
   switch (name) {
     case "collect":
+      return 0;
     case "stop":
     case "restart":
+      collector.isRunning = name === "restart";
       return 0;
     case "count":
       state.spend(COLLECTION_ROUNDS);
@@ -385,7 +397,7 @@ function collectGarbage(state: LuaState, option: LuaValue, argument: LuaValue, v
     case "step":
       return true;
     case "isrunning":
-      return true;
+      return collector.isRunning;
     case "incremental":
     case "generational": {
       const { mode } = collector;

@@ -1,6 +1,7 @@
 /** `require` and the package library. */
 
 import { LuaError } from "../error.ts";
+import { toText } from "../machine.ts";
 import type { LuaState } from "../state.ts";
 import { LuaTable } from "../table.ts";
 import { type LuaFunction, type LuaResult, type LuaValue, resultList } from "../value.ts";
@@ -33,8 +34,8 @@ export function openPackage(state: LuaState): void {
 
   const searchFiles: LuaFunction = (value) => {
     const name = checkString(value, 1, "searcher");
-    const path = library.get("path");
-    if (typeof path !== "string") return raise("'package.path' must be a string");
+    const path = toText(library.get("path"));
+    if (path === undefined) return raise("'package.path' must be a string");
     // Beside the script and in the working directory first: that is what the host's reader tries for a relative name.
     const found = searchPath(name, `?.lua;?/init.lua;${path}`);
     if (typeof found !== "string") return found.join("\n\t");

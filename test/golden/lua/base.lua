@@ -88,3 +88,32 @@ table	hidden	true	nil
 table	nil
 4	5
 C	true	nil
+
+-- lua switches of the collector
+print(collectgarbage("isrunning"), collectgarbage("stop"), collectgarbage("isrunning"), collectgarbage("restart"), collectgarbage("isrunning"))
+-- output
+true	0	false	0	true
+
+-- lua parameters of the collector keep what they are given (kernel)
+for _, name in ipairs{ "minormul", "majorminor", "minormajor", "pause", "stepmul", "stepsize" } do
+  local old = collectgarbage("param", name, 100000) print(name, math.tointeger(old) == old, collectgarbage("param", name))
+end
+print(pcall(collectgarbage, "param", "speed")) print(pcall(collectgarbage, "param")) print(collectgarbage("step"))
+-- output
+minormul	true	100000
+majorminor	true	100000
+minormajor	true	100000
+pause	true	100000
+stepmul	true	100000
+stepsize	true	100000
+false	bad argument #2 to 'collectgarbage' (invalid option 'speed')
+false	bad argument #2 to 'collectgarbage' (string expected, got no value)
+true
+
+-- lua wrong arguments of warn
+print(pcall(warn)) print(pcall(warn, {})) print(pcall(warn, "a", {})) print(select("#", warn("@off")))
+-- output
+false	bad argument #1 to 'warn' (string expected, got no value)
+false	bad argument #1 to 'warn' (string expected, got table)
+false	bad argument #2 to 'warn' (string expected, got table)
+0
