@@ -20,7 +20,7 @@ interface Mark {
 
 /** What a mark takes, and to make one. */
 const MARK_BYTES = 512;
-const MARK_ROUNDS = 5;
+const MARK_ROUNDS = 10;
 
 export class Finalizers {
   readonly #state: LuaState;

@@ -474,6 +474,11 @@ describe("what takes the engine long costs more than a round", () => {
       500,
     ],
     ["a stack overflow", "local function f() return 1 + f() end while true do n = n + 1 pcall(f) end", 20],
+    [
+      "a handler that overflows the stack",
+      "local function f() n = n + 1 xpcall(f, f) end while true do f() end",
+      100_000,
+    ],
     ["load", `while true do n = n + 1 load("") end`, 500],
     ["a character that is loaded", `local s = ("x=1 "):rep(100) while true do n = n + 1 load(s) end`, 50],
     ["a traceback", "while true do n = n + 1 debug.traceback() end", 12_000],

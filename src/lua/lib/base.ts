@@ -338,7 +338,10 @@ function handled(state: LuaState, handler: LuaFunction, error: LuaError): LuaVal
     try {
       return asHandler(error.positions ?? [], (value) => firstResult(handler(value)), errorValue(error));
     } catch (again) {
+      // Without stack there is nothing that a handler could do better the next time.
+      const isOverflow = isStackOverflow(again);
       error = caught(state.machine, again);
+      if (isOverflow) break;
     }
   }
   return "error in error handling";
