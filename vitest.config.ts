@@ -14,6 +14,7 @@ export default defineConfig({
             "test/fuzz/**/*.test.ts",
             "test/tree/**/*.test.ts",
           ],
+          setupFiles: "test/seed.ts",
           testTimeout: 60_000,
         },
       },
@@ -22,6 +23,7 @@ export default defineConfig({
         test: {
           name: "live",
           include: ["test/differential/**/*.test.ts", "test/command/**/*.test.ts", "test/netns/**/*.test.ts"],
+          setupFiles: "test/seed.ts",
           testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,

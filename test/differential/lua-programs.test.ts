@@ -3,12 +3,12 @@
 import { expect, test } from "vitest";
 import { LuaError, LuaState, ScriptAbort } from "../../src/lua/index.ts";
 import { type GoldenResult, printable, trimmed } from "../golden/golden-file.ts";
+import { seed } from "../seed.ts";
 import { Choices, shrink } from "./choices.ts";
 import { generateProgram, PRELUDE } from "./lua-programs.ts";
 import { runPuc } from "./puc.ts";
 
 const numRuns = Number(process.env["MOONHOOK_FUZZ_RUNS"] ?? 1000);
-const seed = Number(process.env["MOONHOOK_SEED"] ?? Date.now() % 1_000_000_000);
 /** Programs in one chunk, and chunks in one process. */
 const IN_CHUNK = 50;
 const CHUNKS = 20;
