@@ -10,6 +10,7 @@ const may: Record<string, string[]> = {
   lua: ["util"],
   uapi: ["util"],
   ebpf: ["util", "lua", "uapi"],
+  compiler: ["util", "lua", "uapi", "ebpf"],
   wire: ["util", "uapi"],
   kernel: ["util", "wire", "uapi"],
   modules: ["util", "lua", "wire", "uapi", "kernel"],
