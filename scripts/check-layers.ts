@@ -9,14 +9,15 @@ const may: Record<string, string[]> = {
   util: [],
   lua: ["util"],
   uapi: ["util"],
-  ebpf: ["util", "lua", "uapi"],
   wire: ["util", "uapi"],
+  ebpf: ["util", "lua", "uapi", "wire"],
   kernel: ["util", "wire", "uapi"],
   modules: ["util", "lua", "wire", "uapi", "kernel"],
   runtime: ["util", "lua", "wire", "uapi", "kernel", "modules"],
   linux: ["util", "wire", "uapi"],
-  backends: ["util", "lua", "wire", "uapi", "kernel", "modules", "runtime", "linux"],
-  cli: ["util", "lua", "wire", "uapi", "kernel", "modules", "runtime", "linux", "backends", "."],
+  bpf: ["util", "wire", "uapi", "ebpf", "linux"],
+  backends: ["util", "lua", "wire", "uapi", "kernel", "modules", "runtime", "linux", "ebpf", "bpf"],
+  cli: ["util", "lua", "wire", "uapi", "kernel", "modules", "runtime", "linux", "bpf", "backends", "."],
   // src/index.ts: the public entry, without anything of Node.
   ".": ["util", "lua", "wire", "uapi", "kernel", "modules", "runtime", "backends"],
 };
