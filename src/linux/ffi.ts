@@ -8,16 +8,26 @@
 
 import { createRequire } from "node:module";
 import { ERRNO } from "../uapi/errno.ts";
+import { MMAP } from "../uapi/mman.ts";
 import { NR } from "../uapi/unistd.ts";
 import { ErrnoError, UnsupportedError } from "./errors.ts";
 
 type NativeCall = (...args: unknown[]) => number;
+
+/** Without a reference to it the callbacks silently stop. */
+interface PollHandle {
+  close(): void;
+}
 
 /** The part of koffi that is used. */
 interface Koffi {
   load(path: string | null): { func(declaration: string): NativeCall };
   errno(): number;
   address(value: Uint8Array): bigint;
+  view(address: bigint, sizeBytes: number): ArrayBuffer;
+  node: {
+    poll(fd: number, events: { readable: true }, callback: () => void): PollHandle;
+  };
 }
 
 /** Every call, as C declares it; pointers that we compute ourselves are `uintptr_t`. */
@@ -32,6 +42,11 @@ const DECLARATIONS = {
   close: "int close(int)",
   setns: "int setns(int, int)",
   clock_gettime: "int clock_gettime(int, uintptr_t)",
+  // The kernel gives no address above 2^47: a negative one is a failure.
+  mmap: "int64_t mmap(uintptr_t, size_t, int, int, int, int64_t)",
+  getpagesize: "int getpagesize()",
+  munmap: "int munmap(uintptr_t, size_t)",
+  mount: "int mount(const char *, const char *, const char *, uint64_t, uintptr_t)",
   // Variadic in C; the ABIs of both supported machines pass these integers as any others.
   syscall: "int64_t syscall(int64_t, int32_t, uintptr_t, uint32_t)",
 } as const;
@@ -178,6 +193,44 @@ export const setns = (fd: number, type: number, object: string): void => void ma
 /** clock_gettime(2) into an address. */
 export const clockGettime = (clock: number, address: number): void =>
   void make("clock_gettime", `clock ${clock}`, clock, address);
+
+/** Memory that the kernel shares. The buffer must not be touched after `unmap`. */
+export interface Mapping {
+  readonly buffer: ArrayBuffer;
+  unmap(): void;
+}
+
+/** mmap(2), shared, of a descriptor from `offset` on. */
+export function mmap(
+  fd: number,
+  sizeBytes: number,
+  protection: number,
+  offset: number,
+  object: string,
+): Mapping {
+  const address = make("mmap", object, 0, sizeBytes, protection, MMAP.MAP_SHARED, fd, offset);
+  return {
+    buffer: native().koffi.view(BigInt(address), sizeBytes),
+    unmap: () => void make("munmap", object, address, sizeBytes),
+  };
+}
+
+export const pageSize = (): number => make("getpagesize", "the page size");
+
+const watched = new Set<PollHandle>();
+
+/** Calls `callback` on the event loop whenever there is something to read; the result stops it. */
+export function onReadable(fd: number, callback: () => void): () => void {
+  const handle = native().koffi.node.poll(fd, { readable: true }, callback);
+  watched.add(handle);
+  return () => {
+    if (watched.delete(handle)) handle.close();
+  };
+}
+
+/** mount(2) of a file system that has no device. */
+export const mount = (type: string, folder: string): void =>
+  void make("mount", `${type} at "${folder}"`, type, folder, type, 0, 0);
 
 /** The number of bpf(2), which libc does not wrap: asm/unistd_64.h, asm-generic/unistd.h. */
 const BPF_NUMBER = process.arch === "arm64" ? 280 : NR.__NR_bpf;

@@ -101,7 +101,7 @@ export const BPF_PSEUDO = {
   BPF_PSEUDO_KFUNC_CALL: 2,
 } as const;
 
-/** enum bpf_cmd */
+/** enum bpf_cmd, as far as Moonhook uses it. */
 export const BPF_CMD = {
   BPF_MAP_CREATE: 0,
   BPF_MAP_LOOKUP_ELEM: 1,
@@ -109,8 +109,25 @@ export const BPF_CMD = {
   BPF_MAP_DELETE_ELEM: 3,
   BPF_MAP_GET_NEXT_KEY: 4,
   BPF_PROG_LOAD: 5,
+  BPF_OBJ_PIN: 6,
+  BPF_OBJ_GET: 7,
   BPF_PROG_TEST_RUN: 10,
+  BPF_PROG_GET_NEXT_ID: 11,
+  BPF_MAP_GET_NEXT_ID: 12,
+  BPF_PROG_GET_FD_BY_ID: 13,
+  BPF_MAP_GET_FD_BY_ID: 14,
+  BPF_OBJ_GET_INFO_BY_FD: 15,
+  BPF_BTF_LOAD: 18,
   BPF_MAP_LOOKUP_AND_DELETE_ELEM: 21,
+  BPF_MAP_FREEZE: 22,
+  BPF_MAP_LOOKUP_BATCH: 24,
+  BPF_MAP_UPDATE_BATCH: 26,
+  BPF_LINK_CREATE: 28,
+  BPF_LINK_UPDATE: 29,
+  BPF_LINK_GET_FD_BY_ID: 30,
+  BPF_LINK_GET_NEXT_ID: 31,
+  BPF_ENABLE_STATS: 32,
+  BPF_LINK_DETACH: 34,
 } as const;
 
 /** enum bpf_map_type, as far as Moonhook uses it. */
@@ -121,14 +138,28 @@ export const BPF_MAP_TYPE = {
   BPF_MAP_TYPE_PERCPU_HASH: 5,
   BPF_MAP_TYPE_PERCPU_ARRAY: 6,
   BPF_MAP_TYPE_LRU_HASH: 9,
+  BPF_MAP_TYPE_LRU_PERCPU_HASH: 10,
   BPF_MAP_TYPE_LPM_TRIE: 11,
   BPF_MAP_TYPE_QUEUE: 22,
   BPF_MAP_TYPE_STACK: 23,
   BPF_MAP_TYPE_RINGBUF: 27,
+  BPF_MAP_TYPE_BLOOM_FILTER: 30,
+  BPF_MAP_TYPE_USER_RINGBUF: 31,
+  BPF_MAP_TYPE_ARENA: 33,
 } as const;
 
 /** Flags of BPF_MAP_CREATE. */
-export const BPF_MAP_FLAG = { BPF_F_NO_PREALLOC: 1 } as const;
+export const BPF_MAP_FLAG = {
+  BPF_F_NO_PREALLOC: 1,
+  BPF_F_RDONLY: 8,
+  BPF_F_WRONLY: 16,
+  BPF_F_RDONLY_PROG: 128,
+  BPF_F_WRONLY_PROG: 256,
+  BPF_F_MMAPABLE: 1024,
+} as const;
+
+/** Flags of BPF_MAP_LOOKUP_ELEM and BPF_MAP_UPDATE_ELEM beside those of `BPF`. */
+export const BPF_ELEMENT_FLAG = { BPF_F_LOCK: 4 } as const;
 
 /** enum bpf_prog_type, as far as Moonhook uses it. */
 export const BPF_PROG_TYPE = {
@@ -145,6 +176,22 @@ export const BPF_ATTACH_TYPE = {
   BPF_TCX_INGRESS: 46,
   BPF_TCX_EGRESS: 47,
 } as const;
+
+/** enum bpf_link_type, as far as Moonhook uses it. */
+export const BPF_LINK_TYPE = {
+  BPF_LINK_TYPE_XDP: 6,
+  BPF_LINK_TYPE_NETFILTER: 10,
+  BPF_LINK_TYPE_TCX: 11,
+} as const;
+
+/** The only flag of a netfilter link: fragments are put together before the program sees them. */
+export const BPF_NETFILTER_FLAG = { BPF_F_NETFILTER_IP_DEFRAG: 1 } as const;
+
+/** Flags of BPF_LINK_UPDATE. */
+export const BPF_LINK_FLAG = { BPF_F_REPLACE: 4 } as const;
+
+/** enum bpf_stats_type */
+export const BPF_STATS_TYPE = { BPF_STATS_RUN_TIME: 0 } as const;
 
 /** enum bpf_func_id: the helper functions that Moonhook knows. */
 export const BPF_FUNC = {
@@ -182,4 +229,8 @@ export const BPF_LIMIT = {
 } as const;
 
 /** Ring buffer records: a header of this size, lengths with flags in the two highest bits. */
-export const BPF_RINGBUF = { BPF_RINGBUF_HDR_SZ: 8 } as const;
+export const BPF_RINGBUF = {
+  BPF_RINGBUF_BUSY_BIT: 1 << 31,
+  BPF_RINGBUF_DISCARD_BIT: 1 << 30,
+  BPF_RINGBUF_HDR_SZ: 8,
+} as const;

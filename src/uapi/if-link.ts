@@ -28,3 +28,6 @@ export const IFLA = {
   IFLA_PERM_ADDRESS: 54,
   IFLA_PARENT_DEV_NAME: 56,
 } as const;
+
+/** XDP_FLAGS_*: where in the receive path an XDP program runs; neither flag leaves it to the device. */
+export const XDP_FLAGS = { XDP_FLAGS_SKB_MODE: 2, XDP_FLAGS_DRV_MODE: 4 } as const;

@@ -14,48 +14,41 @@ import type { Program } from "../../src/ebpf/program-builder.ts";
 import { randomOf } from "../../src/ebpf/testing.ts";
 import {
   createKernelMap,
-  deleteElement,
+  type KernelMap,
+  type KernelObject,
+  type KernelProgram,
   loadProgram,
-  lookupElement,
-  nextKey,
-  takeElement,
-  testRun,
-  updateElement,
 } from "../../src/linux/bpf.ts";
 import { ErrnoError } from "../../src/linux/errors.ts";
-import { close } from "../../src/linux/ffi.ts";
-import { BPF_ATTACH_TYPE, BPF_MAP_FLAG, BPF_MAP_TYPE, BPF_PROG_TYPE } from "../../src/uapi/bpf.ts";
-import { errnoName } from "../../src/uapi/errno.ts";
+import { BPF_ATTACH_TYPE, BPF_MAP_TYPE, BPF_PROG_TYPE } from "../../src/uapi/bpf.ts";
+import { ERRNO, errnoName } from "../../src/uapi/errno.ts";
 import { NF_INET, NFPROTO } from "../../src/uapi/netfilter.ts";
 import { numRuns } from "../../src/wire/testing.ts";
 import { parseEbpfCases } from "../golden/ebpf-file.ts";
+import { whyNoBpf } from "./bpf-machine.ts";
 import { EXERCISED, randomKernelProgram, randomState, STATE_BYTES } from "./ebpf-programs.ts";
 
-/** Why the kernel cannot be asked here, or undefined when it can (and then it must). */
-function whyNoBpf(): string | undefined {
-  if (process.platform !== "linux") return "eBPF needs Linux";
-  return process.getuid?.() === 0 ? undefined : "loading eBPF programs needs root";
-}
 const why = whyNoBpf();
 
-const descriptors: number[] = [];
-const kept = (fd: number): number => {
-  descriptors.push(fd);
-  return fd;
-};
+const objects: KernelObject[] = [];
+function kept<T extends KernelObject>(object: T): T {
+  objects.push(object);
+  return object;
+}
 function closeAll(): void {
-  for (const fd of descriptors.splice(0)) close(fd);
+  for (const object of objects.splice(0)) object.close();
 }
 afterEach(closeAll);
 
-function kernelMap(options: MapOptions): number {
-  const isTrie = options.type === BPF_MAP_TYPE.BPF_MAP_TYPE_LPM_TRIE;
-  return kept(createKernelMap({ ...options, flags: isTrie ? BPF_MAP_FLAG.BPF_F_NO_PREALLOC : 0 }));
-}
+const kernelMap = (options: MapOptions): KernelMap => kept(createKernelMap(options));
 
-function kernelProgram(program: Program, maps: Readonly<Record<string, number>>, type: number): number {
+function kernelProgram(
+  program: Program,
+  maps: Readonly<Record<string, KernelMap>>,
+  type: number,
+): KernelProgram {
   const linker: Linker = {
-    map: (name) => maps[name]!,
+    map: (name) => maps[name]!.fd,
     kfunc: (name) => {
       throw new Error(`no BTF id for ${name}`);
     },
@@ -86,19 +79,19 @@ describe.skipIf(why)(`eBPF${why ? ` (skipped: ${why})` : ""}`, () => {
       const seed = firstSeed + run * 7919;
       const next = randomOf(seed);
       const program = randomKernelProgram(next, 5 + (next() % 60));
-      const fd = kernelMap(state);
-      const programFd = kernelProgram(program, { state: fd }, BPF_PROG_TYPE[type]);
+      const theirs = kernelMap(state);
+      const loaded = kernelProgram(program, { state: theirs }, BPF_PROG_TYPE[type]);
       const executable = new Executable(program);
       for (let i = 0; i < 4; i++) {
         const bytes = randomState(next);
-        updateElement(fd, key0, bytes, 0);
-        const { result } = testRun(programFd, packet);
+        theirs.update(key0, bytes);
+        const { result } = loaded.testRun(packet);
         const map = createMap(state);
         map.update(key0, bytes, 0, 0);
         const ours = interpret(executable, { maps: { state: map } });
         const text = `seed ${seed}\n${disassemble(program.instructions)}`;
         expect(ours.low, text).toBe(result);
-        expect(map.entries()[0]![1], text).toEqual(lookupElement(fd, key0, STATE_BYTES));
+        expect(map.entries()[0]![1], text).toEqual(theirs.lookup(key0));
         compared++;
       }
       closeAll();
@@ -158,9 +151,9 @@ describe.skipIf(why)(`eBPF${why ? ` (skipped: ${why})` : ""}`, () => {
     const cases = parseEbpfCases(readFileSync(new URL(file, folder), "utf8"));
     test.each(cases.filter((golden) => !golden.isInterpreterOnly))(`${file}: $title`, (golden) => {
       const maps = Object.fromEntries(golden.maps.map((options) => [options.name, kernelMap(options)]));
-      const fd = kernelProgram(assemble(golden.source), maps, BPF_PROG_TYPE.BPF_PROG_TYPE_SCHED_CLS);
+      const loaded = kernelProgram(assemble(golden.source), maps, BPF_PROG_TYPE.BPF_PROG_TYPE_SCHED_CLS);
       // A test run gives the low half of r0 only.
-      const { result } = testRun(fd, golden.packet ?? packet);
+      const { result } = loaded.testRun(golden.packet ?? packet);
       expect(result).toBe(Number(BigInt.asUintN(32, BigInt(golden.result))));
     });
   }
@@ -189,7 +182,7 @@ describe.skipIf(why)(`eBPF${why ? ` (skipped: ${why})` : ""}`, () => {
     const isTrie = type === BPF_MAP_TYPE.BPF_MAP_TYPE_LPM_TRIE;
     for (let round = 0; round < 20; round++) {
       const next = randomOf(round + 1);
-      const fd = kernelMap(options);
+      const theirs = kernelMap(options);
       const map = createMap(options);
       for (let step = 0; step < 60; step++) {
         const key = new Uint8Array(keySize);
@@ -203,21 +196,20 @@ describe.skipIf(why)(`eBPF${why ? ` (skipped: ${why})` : ""}`, () => {
             expect(
               answer(() => map.delete(key)),
               `delete in ${where}`,
-            ).toBe(done(() => deleteElement(fd, key)));
+            ).toBe(answer(() => (theirs.delete(key) ? 0 : -ERRNO.ENOENT)));
             break;
           case 1:
-            expect(map.lookup(key, 0)?.bytes, `look up in ${where}`).toEqual(lookupElement(fd, key, 8));
+            expect(map.lookup(key, 0)?.bytes, `look up in ${where}`).toEqual(theirs.lookup(key));
             break;
           default:
             expect(
               answer(() => map.update(key, value, flags, 0)),
               `update in ${where}`,
-            ).toBe(done(() => updateElement(fd, key, value, flags)));
+            ).toBe(done(() => theirs.update(key, value, flags)));
         }
       }
       const keys: string[] = [];
-      for (let key = nextKey(fd, undefined, keySize); key; key = nextKey(fd, key, keySize))
-        keys.push(`${key}`);
+      for (let key = theirs.nextKey(); key; key = theirs.nextKey(key)) keys.push(`${key}`);
       expect(keys.sort()).toEqual(
         map
           .entries()
@@ -233,20 +225,18 @@ describe.skipIf(why)(`eBPF${why ? ` (skipped: ${why})` : ""}`, () => {
     ["stack", BPF_MAP_TYPE.BPF_MAP_TYPE_STACK],
   ])("a %s answers as the kernel's", (_, type) => {
     const options: MapOptions = { name: "m", type, keySize: 0, valueSize: 4, maxEntries: 3 };
-    const fd = kernelMap(options);
+    const theirs = kernelMap(options);
     const map = createMap(options);
     const next = randomOf(5);
     for (let step = 0; step < 300; step++) {
       const value = new Uint8Array(4).fill(next());
       if (next() % 2 === 0) {
         const flags = next() % 4;
-        expect(answer(() => map.push(value, flags))).toBe(
-          done(() => updateElement(fd, undefined, value, flags)),
-        );
+        expect(answer(() => map.push(value, flags))).toBe(done(() => theirs.push(value, flags)));
       } else {
         const ours = new Uint8Array(4);
         const result = map.take(ours, true);
-        expect(result === 0 ? ours : undefined).toEqual(takeElement(fd, undefined, 4));
+        expect(result === 0 ? ours : undefined).toEqual(theirs.take());
       }
     }
   });
@@ -261,22 +251,22 @@ describe.skipIf(why)(`eBPF${why ? ` (skipped: ${why})` : ""}`, () => {
       *(u64 *)(r1 + 8) = r3
       r0 = 1
       exit`);
-    const fd = kernelMap(state);
-    const programFd = kept(
+    const theirs = kernelMap(state);
+    const loaded = kept(
       loadProgram({
         name: "test",
         type: BPF_PROG_TYPE.BPF_PROG_TYPE_NETFILTER,
-        instructions: encode(relocate(program.instructions, { map: () => fd, kfunc: () => 0 })),
+        instructions: encode(relocate(program.instructions, { map: () => theirs.fd, kfunc: () => 0 })),
         expectedAttachType: BPF_ATTACH_TYPE.BPF_NETFILTER,
       }),
     );
     const ip = new Uint8Array(40).fill(0x45, 0, 1);
-    expect(testRun(programFd, ip).result).toBe(1);
+    expect(loaded.testRun(ip).result).toBe(1);
     // Without a state of ours the kernel runs it as at LOCAL_OUT, for IPv4.
     const station = { hook: NF_INET.NF_INET_LOCAL_OUT, pf: NFPROTO.NFPROTO_IPV4 };
     const map = createMap(state);
     interpret(program, { ...netfilterEnvironment(ip, station), maps: { state: map } });
-    expect(lookupElement(fd, key0, STATE_BYTES)).toEqual(map.entries()[0]![1]);
+    expect(theirs.lookup(key0)).toEqual(map.entries()[0]![1]);
   });
 
   /** The verifier's log. */

@@ -10,6 +10,7 @@ import { expect, test } from "vitest";
 
 const headers = [
   "sys/socket.h",
+  "sys/mman.h",
   "sys/stat.h",
   "signal.h",
   "errno.h",
@@ -23,6 +24,7 @@ const headers = [
   "linux/netfilter/nf_nat.h",
   "linux/vt.h",
   "linux/bpf.h",
+  "linux/btf.h",
   "linux/if_ether.h",
   "linux/in.h",
   "linux/in6.h",

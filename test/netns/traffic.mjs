@@ -44,6 +44,24 @@ function ask() {
   }, 20_000);
 }
 
+/** Asks once from each of these addresses of this host in order, the last until it is answered: prints which were. */
+async function sources() {
+  const answered = [];
+  for (const address of texts) {
+    const socket = createSocket(familyOf(host));
+    await new Promise((resolve) => socket.bind(0, address, resolve));
+    const send = () => socket.send(address, PORT, host);
+    socket.on("message", () => {
+      answered.push(address);
+      if (address !== texts.at(-1)) return;
+      console.log(JSON.stringify(answered));
+      process.exit(0);
+    });
+    await new Promise((resolve) => socket.send(address, PORT, host, resolve));
+    if (address === texts.at(-1)) setInterval(send, 1000);
+  }
+}
+
 /** Sends `texts[0]` bytes through a TCP stream and prints how many equal ones came back. */
 function stream() {
   const wanted = Number(texts[0]);
@@ -86,4 +104,4 @@ function talk() {
   process.stdin.on("data", (line) => socket.write(line));
 }
 
-await { echo, ask, stream, flood, talk }[command]();
+await { echo, ask, sources, stream, flood, talk }[command]();
