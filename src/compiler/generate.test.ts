@@ -4,13 +4,14 @@ import { Executable } from "../ebpf/executable.ts";
 import { interpret } from "../ebpf/interpret.ts";
 import { createMap, type MapOptions } from "../ebpf/maps.ts";
 import type { Program } from "../ebpf/program-builder.ts";
-import { randomImmediate, randomOf } from "../ebpf/testing.ts";
+import { randomOf } from "../ebpf/testing.ts";
 import { BPF_MAP_TYPE } from "../uapi/bpf.ts";
 import { numRuns } from "../wire/testing.ts";
 import { generate } from "./generate.ts";
+import { optimize } from "./optimize.ts";
 import { printIr } from "./print-ir.ts";
 import { evaluateIr } from "./testing/evaluate-ir.ts";
-import { randomIr, STATE, STATE_BYTES } from "./testing/random-ir.ts";
+import { randomIr, randomStateOf, STATE, STATE_BYTES } from "./testing/random-ir.ts";
 
 const state: MapOptions = {
   name: STATE,
@@ -28,7 +29,7 @@ function runProgram(program: Program, bytes: Uint8Array): { result: bigint; byte
   return { result, bytes: map.entries()[0]![1] };
 }
 
-test("random functions do in eBPF what they do word for word", () => {
+test("random functions do in eBPF what they do word for word, optimized or not", () => {
   let compared = 0;
   for (let run = 0; run < numRuns(1500); run++) {
     const seed = 1 + run * 7919;
@@ -36,14 +37,13 @@ test("random functions do in eBPF what they do word for word", () => {
     const ir = randomIr(next, { length: 5 + (next() % 80), alive: 3 + (next() % 26) });
     const text = `seed ${seed}\n${printIr(ir)}`;
     const cases = Array.from({ length: 3 }, () => {
-      const bytes = new Uint8Array(STATE_BYTES);
-      const view = new DataView(bytes.buffer);
-      for (let at = 0; at < STATE_BYTES; at += 4) view.setInt32(at, randomImmediate(next), true);
+      const bytes = randomStateOf(next);
       const expected = bytes.slice();
       return { bytes, result: evaluateIr(ir, { [STATE]: expected }), expected };
     });
     const plain = generate(ir);
-    for (const program of [plain])
+    const optimized = generate(optimize(ir));
+    for (const program of [plain, optimized])
       for (const { bytes, result, expected } of cases) {
         const ours = runProgram(program, bytes);
         const isEqual = ours.result === result && ours.bytes.every((byte, i) => byte === expected[i]);
@@ -52,5 +52,5 @@ test("random functions do in eBPF what they do word for word", () => {
         compared++;
       }
   }
-  expect(compared).toBe(numRuns(1500) * 3);
+  expect(compared).toBe(numRuns(1500) * 6);
 });

@@ -37,10 +37,24 @@ export interface RandomIrOptions {
 
 type Next = () => number;
 
+/** What the map's value begins with. */
+export function randomStateOf(next: Next): Uint8Array {
+  const bytes = new Uint8Array(STATE_BYTES);
+  const view = new DataView(bytes.buffer);
+  for (let at = 0; at < STATE_BYTES; at += 8) {
+    const low = randomImmediate(next);
+    view.setInt32(at, low, true);
+    view.setInt32(at + 4, next() % 3 === 0 ? low >> 31 : next() % 2 === 0 ? 0 : randomImmediate(next), true);
+  }
+  return bytes;
+}
+
 /** An address with so many bytes behind it. */
 interface Place {
   readonly address: Value;
   readonly bytes: number;
+  /** For certain in the map: the verifier takes atomics at an unknown place of the stack for calls of helpers. */
+  readonly isInMap: boolean;
 }
 
 /** What may be used here. */
@@ -123,7 +137,7 @@ class Generator {
   #begin(): void {
     const base = this.#ir.value("pointer");
     this.#emit({ op: "mapValue", symbol: STATE, offset: 0, result: base });
-    this.#places.push({ address: base, bytes: PLAY_WORDS * 8 });
+    this.#places.push({ address: base, bytes: PLAY_WORDS * 8, isInMap: true });
     for (const bytes of [16, 40]) {
       const address = this.#ir.value("pointer");
       this.#emit({ op: "stackAddress", slot: new StackSlot(`slot${bytes}`, bytes), result: address });
@@ -136,7 +150,7 @@ class Generator {
           value: BigInt(offset * 3),
           result: undefined,
         });
-      this.#places.push({ address, bytes });
+      this.#places.push({ address, bytes, isInMap: false });
     }
     this.#key = this.#ir.value("pointer");
     this.#emit({ op: "stackAddress", slot: new StackSlot("key", 4), result: this.#key });
@@ -216,7 +230,7 @@ class Generator {
   #store(): void {
     const { place, size, offset } = this.#access();
     const to = place.address;
-    if (size >= 4 && this.#below(3) === 0)
+    if (place.isInMap && size >= 4 && this.#below(3) === 0)
       this.#emit({
         op: "atomicAdd",
         size: size as 4 | 8,
@@ -257,7 +271,7 @@ class Generator {
     const address = this.#ir.value("pointer");
     const [left, right] = this.#below(2) ? [place.address, index] : [index, place.address];
     this.#emit({ op: "binary", operation: "add", result: address, left, right });
-    this.#keepPlace({ address, bytes: place.bytes - mask });
+    this.#keepPlace({ address, bytes: place.bytes - mask, isInMap: place.isInMap });
   }
 
   #keepPlace(place: Place): void {
@@ -381,7 +395,7 @@ class Generator {
     this.#enter(after, scope);
     for (const parameter of after.parameters)
       if (parameter.kind === "int") this.#keep(parameter);
-      else this.#keepPlace({ address: parameter, bytes: 8 });
+      else this.#keepPlace({ address: parameter, bytes: 8, isInMap: false });
   }
 
   /** A counted loop; its parameters go round in another order. */
