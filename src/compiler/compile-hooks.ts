@@ -12,6 +12,7 @@ import { CannotCompile, type Refusal } from "./diagnostics.ts";
 import type { EventSite } from "./events.ts";
 import { generate } from "./generate.ts";
 import type { IrFunction } from "./ir.ts";
+import { optimize } from "./optimize.ts";
 import { Shared } from "./shared.ts";
 import { type Script, Specializer } from "./specializer.ts";
 import { CONFIG, COUNTERS, type KernelLayout, MAPS, type MapSpec, SCRATCH } from "./target.ts";
@@ -38,7 +39,6 @@ export interface HookSource {
   readonly hook: LuaFunction;
 }
 
-const optimize = (ir: IrFunction): IrFunction => ir;
 const MOST_ATTEMPTS = 200;
 const EVENT_BYTES = 1 << 20;
 

@@ -387,6 +387,31 @@ export class IrEmitter {
   }
 
   /**
+   * Shows the verifier that `word` is at most `most`, unsigned, even if that is known here: it does not follow what
+   * was hidden from it. The emitter goes on where it holds.
+   */
+  protected guard(word: Operand, most: bigint, otherwise: Block): void {
+    if (typeof word === "bigint") {
+      assert(word >= 0n && word <= most, "a constant within its bounds");
+      return;
+    }
+    const next = this.ir.block();
+    const known = narrowed("jle", this.rangeOf(word), { low: most, high: most });
+    this.end({
+      op: "branch",
+      comparison: "jgt",
+      left: word,
+      right: most,
+      then: { target: otherwise, args: [] },
+      otherwise: { target: next, args: [] },
+      span: this.span,
+    });
+    const facts = new Map(this.facts);
+    if (known !== undefined) facts.set(word, known);
+    this.enter(next, facts);
+  }
+
+  /**
    * Branches, and calls one function for each way that is possible, with the emitter in a new block and what is known
    * there; each must leave its block ended (`block` undefined) or the emitter where it is.
    */

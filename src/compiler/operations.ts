@@ -437,15 +437,7 @@ export abstract class Operations extends ProgramFrame {
   protected heapAddress(offset: Operand): Value {
     const constant = this.constantOf(offset);
     if (constant !== undefined) return this.address(this.heap, constant);
-    const checked = new Join();
-    this.fork(
-      "jgt",
-      offset,
-      BigInt(SCRATCH.heapBytes),
-      () => this.goto(this.trapLoop()),
-      () => this.goto(checked),
-    );
-    this.land(checked);
+    this.bound(offset, BigInt(SCRATCH.heapBytes));
     return this.address(this.heap, offset);
   }
 
@@ -467,20 +459,8 @@ export abstract class Operations extends ProgramFrame {
 
   /** Copies a string to the heap; there is room. */
   protected copyToHeap(at: Operand, slice: Slice): void {
-    const most = BigInt(SCRATCH.heapBytes);
-    const constant = this.constantOf(slice.length);
-    if (constant === 0n) return;
-    const checked = new Join();
-    if (constant === undefined) {
-      this.fork(
-        "jgt",
-        slice.length,
-        most,
-        () => this.goto(this.trapLoop()),
-        () => this.goto(checked),
-      );
-      this.land(checked);
-    }
+    if (this.constantOf(slice.length) === 0n) return;
+    this.bound(slice.length, BigInt(SCRATCH.heapBytes));
     // Place and length together must end within the page: both bounds are constants to the verifier.
     const to = this.heapAddress(at);
     this.copy(to, slice.length, this.address(slice.base, slice.offset));

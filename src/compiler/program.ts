@@ -128,6 +128,7 @@ export abstract class ProgramFrame extends Control {
           () => this.goto(cut, [int(length)]),
         );
         const bytes = (this.land(cut)[0] as Int).value as Value;
+        this.bound(bytes, most);
         this.helper(BPF_FUNC.BPF_FUNC_dynptr_read, [this.scratch, bytes, dynptr, 0n, 0n]);
         const base = this.kfunc("bpf_rdonly_cast", [this.scratch, 0n], "pointer");
         this.goto(ready, [{ kind: "slice", base, offset: 0n, length: bytes }]);
@@ -276,6 +277,24 @@ export abstract class ProgramFrame extends Control {
     return this.#traps;
   }
 
+  /** Shows the verifier a bound that is known here; beyond it lies a run that ends in the fallback. */
+  bound(word: Operand, most: bigint): void {
+    if (typeof word === "bigint") return;
+    const beyond = this.ir.block();
+    beyond.isCold = true;
+    const { cells, facts } = this;
+    this.guard(word, most, beyond);
+    const { block } = this;
+    const after = this.facts;
+    this.block = beyond;
+    this.cells = new Map(cells);
+    this.facts = new Map(facts);
+    this.goto(this.trapLoop());
+    this.block = block;
+    this.cells = cells;
+    this.facts = after;
+  }
+
   /** Counts a round of a loop or a call against the budget. */
   protected abstract charge(): void;
 
@@ -366,6 +385,7 @@ export abstract class ProgramFrame extends Control {
       () => this.goto(cut, [int(length)]),
     );
     const bytes = (this.land(cut)[0] as Int).value;
+    this.bound(bytes, room);
     this.copy(this.address(record, BigInt(at + 8)), bytes, this.address(base, offset));
     return at + 8 + Number((room + 7n) & ~7n);
   }

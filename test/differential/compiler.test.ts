@@ -13,9 +13,8 @@ import { disassemble } from "../../src/ebpf/disassemble.ts";
 import { encode, relocate } from "../../src/ebpf/instruction.ts";
 import type { Program } from "../../src/ebpf/program-builder.ts";
 import { randomOf } from "../../src/ebpf/testing.ts";
-import { createKernelMap, loadProgram, lookupElement, testRun, updateElement } from "../../src/linux/bpf.ts";
+import { createKernelMap, type KernelMap, type KernelProgram, loadProgram } from "../../src/linux/bpf.ts";
 import { ErrnoError } from "../../src/linux/errors.ts";
-import { close } from "../../src/linux/ffi.ts";
 import { BPF_MAP_TYPE, BPF_PROG_TYPE } from "../../src/uapi/bpf.ts";
 import { assert } from "../../src/util/assert.ts";
 import { numRuns } from "../../src/wire/testing.ts";
@@ -27,13 +26,13 @@ function whyNoBpf(): string | undefined {
 }
 const why = whyNoBpf();
 
-const descriptors: number[] = [];
-const kept = (fd: number): number => {
-  descriptors.push(fd);
-  return fd;
-};
+const objects: { close(): void }[] = [];
+function kept<T extends { close(): void }>(object: T): T {
+  objects.push(object);
+  return object;
+}
 function closeAll(): void {
-  for (const fd of descriptors.splice(0)) close(fd);
+  for (const object of objects.splice(0)) object.close();
 }
 afterEach(closeAll);
 
@@ -41,9 +40,9 @@ const packet = new Uint8Array(60);
 const key0 = new Uint8Array(4);
 
 describe.skipIf(why)(`generated programs${why ? ` (skipped: ${why})` : ""}`, () => {
-  function load(program: Program, map: number, text: string): number {
+  function load(program: Program, map: KernelMap, text: string): KernelProgram {
     const instructions = relocate(program.instructions, {
-      map: () => map,
+      map: () => map.fd,
       kfunc: (name) => assert(false, `no kfunc ${name} here`) as never,
     });
     try {
@@ -82,13 +81,13 @@ describe.skipIf(why)(`generated programs${why ? ` (skipped: ${why})` : ""}`, () 
         }),
       );
       for (const program of [generate(ir), generate(optimize(ir))]) {
-        const fd = load(program, map, text);
+        const loaded = load(program, map, text);
         for (const { before, result, expected } of cases) {
-          updateElement(map, key0, before, 0);
-          const real = testRun(fd, packet);
+          map.update(key0, before);
+          const real = loaded.testRun(packet);
           const where = `${text}\n${disassemble(program.instructions)}`;
           expect(real.result, where).toBe(result);
-          expect(lookupElement(map, key0, STATE_BYTES), where).toEqual(expected);
+          expect(map.lookup(key0), where).toEqual(expected);
           compared++;
         }
       }
