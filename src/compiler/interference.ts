@@ -1,6 +1,6 @@
 /** Which virtual registers may not share a register of the machine, and what each is worth. */
 
-import { liveAtEnds, readsOf } from "./liveness.ts";
+import { liveAtEnds, readsOf, registerAccesses } from "./liveness.ts";
 import {
   CALL_CLOBBERS,
   FRAME,
@@ -51,7 +51,7 @@ const weightOf = (block: MachineBlock): number =>
 /** Looks at the whole program; instructions whose results nobody reads are dropped on the way. */
 export function findInterference(code: MachineCode): Interference {
   const builder = new Builder();
-  const liveAt = liveAtEnds(code);
+  const liveAt = liveAtEnds(code.blocks, registerAccesses);
   for (const block of code.blocks) builder.scan(block, liveAt.get(block)!);
   for (const node of builder.nodes.values()) if (node.definition) node.cost /= 2;
   for (const register of code.shortLived) {

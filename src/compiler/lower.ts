@@ -87,6 +87,7 @@ class Lowering {
       blocks,
       registerCount: this.#registers,
       shortLived: this.#shortLived,
+      reloaded: new Set(),
       frameBytes: this.#frameBytes,
       slotCount: 0,
     };
