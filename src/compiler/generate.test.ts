@@ -80,7 +80,11 @@ test("constants are immediates where an instruction can hold them", () => {
   expect(mask(-256n)).toEqual(["r0 &= -256"]);
   expect(ofInput((entry, value) => entry.return(entry.binary("lsh", value, 65n)))).toEqual(["r0 <<= 1"]);
   expect(ofInput((entry, value) => entry.return(entry.binary("mod", value, 0n)))).toEqual([]);
-  expect(ofInput((entry, value) => entry.return(entry.binary("div", value, 0n)))).toEqual(["r0 = 0"]);
+  // Not even the load is left.
+  const ir = new IrFunction("f");
+  const entry = build(ir, ir.entry);
+  entry.return(entry.binary("div", entry.input(), 0n));
+  expect(text(ir)).toBe("r0 = 0\nexit\n");
 });
 
 test("memory on the stack is reached from r10, constants are stored as they are", () => {
