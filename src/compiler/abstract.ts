@@ -94,10 +94,13 @@ export class LocalObject {
   readonly fields = new Map<string | number, Cell>();
   readonly length: Cell;
   readonly key: string;
+  /** The expression that makes it. */
+  readonly site: object;
   metatable: LuaTable | undefined;
 
-  constructor(key: string) {
+  constructor(key: string, site: object) {
     this.key = key;
+    this.site = site;
     this.length = new Cell(`${key}.#`);
   }
 }

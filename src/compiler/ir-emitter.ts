@@ -328,13 +328,16 @@ export class IrEmitter {
     this.emit({ op: "store", size, to, offset, value, result: undefined, span: this.span });
   }
 
-  stack(name: string, sizeBytes: number): Value {
-    const result = this.ir.value("pointer");
-    this.emit({ op: "stackAddress", slot: new StackSlot(name, sizeBytes), result, span: this.span });
-    return result;
-  }
+  readonly #slots = new Map<string, StackSlot>();
 
-  stackAddress(slot: StackSlot): Value {
+  /** The address of bytes on the stack: the same bytes for the same name and size, for what is used at once. */
+  stack(name: string, sizeBytes: number): Value {
+    const key = `${name} ${sizeBytes}`;
+    let slot = this.#slots.get(key);
+    if (slot === undefined) {
+      slot = new StackSlot(name, sizeBytes);
+      this.#slots.set(key, slot);
+    }
     const result = this.ir.value("pointer");
     this.emit({ op: "stackAddress", slot, result, span: this.span });
     return result;

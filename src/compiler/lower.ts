@@ -235,6 +235,13 @@ class Lowering {
         this.#emit(name, { dst: register, off, src });
         return;
       }
+      case "exchange": {
+        const dst = this.#register(instruction.result);
+        this.#move(dst, instruction.value);
+        const { register, off } = this.#base(instruction.to, instruction.offset);
+        this.#emit("atomic64_xchg", { dst: register, off, src: dst });
+        return;
+      }
       case "stackAddress":
       case "map":
       case "mapValue":

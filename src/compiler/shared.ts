@@ -9,6 +9,7 @@ import { Kinds } from "./abstract.ts";
 import { Restart } from "./control.ts";
 import type { Refusal } from "./diagnostics.ts";
 import type { EventSite } from "./events.ts";
+import { StateModel } from "./state-classes.ts";
 import type { MapSpec } from "./target.ts";
 
 /** What a program sets up before the hook's own code. */
@@ -16,6 +17,7 @@ export type Need = "scratch" | "window" | "budget" | "lock" | "rodata";
 
 export class Shared {
   readonly kinds = new Kinds();
+  readonly state = new StateModel(this.kinds, (text) => this.intern(text));
   readonly needs = new Set<Need>();
   /** Bytes of zeros that follow every built string, so that the end of one is a key as it stands. */
   keyPadding = 0;
