@@ -6,8 +6,9 @@
 
 import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { decode, type Instruction, SLOT_BYTES, slotNumbers } from "../src/ebpf/instruction.ts";
+import { decode, SLOT_BYTES, slotNumbers } from "../src/ebpf/instruction.ts";
 import type { MapOptions } from "../src/ebpf/maps.ts";
+import type { Program } from "../src/ebpf/program-builder.ts";
 import { BPF_MAP_TYPE, BPF_PSEUDO } from "../src/uapi/bpf.ts";
 import { struct, u8, u16, u32, u64 } from "../src/wire/struct.ts";
 
@@ -73,8 +74,7 @@ const MAP_SECTION = "maps";
 const VARIABLE_SECTIONS = [".bss", ".data", ".rodata"];
 
 export interface CObject {
-  readonly name: string;
-  readonly instructions: readonly Instruction[];
+  readonly program: Program;
   /** Those of the program, and one array of a single value for each section of variables. */
   readonly maps: readonly MapOptions[];
   /** What the variables hold in the beginning, by section. */
@@ -96,7 +96,7 @@ interface ElfSymbol {
   readonly value: number;
 }
 
-/** The program in an ELF object. */
+/** The program in an ELF object; `name` is what errors call it. */
 export function readCObject(name: string, file: Uint8Array): CObject {
   const sections = readSections(file);
   const program = sections.find((section) => section.name === PROGRAM_SECTION);
@@ -117,8 +117,7 @@ export function readCObject(name: string, file: Uint8Array): CObject {
     (section) => VARIABLE_SECTIONS.includes(section.name) && section.bytes.length > 0,
   );
   return {
-    name,
-    instructions,
+    program: { instructions, spans: [], labels: new Map([[name, 0]]) },
     maps: [...mapsOf(symbols), ...variables.map(variableMap)],
     variables: new Map(variables.map((section) => [section.name, section.bytes])),
   };

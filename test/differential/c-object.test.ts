@@ -6,6 +6,7 @@ import { spawnSync } from "node:child_process";
 import { afterEach, describe, expect, test } from "vitest";
 import { type CProgram, loadCProgram, type NameForm } from "../../bench/c-program.ts";
 import { ethernetFrame } from "../../src/kernel/testing.ts";
+import type { KernelProgram } from "../../src/linux/bpf-program.ts";
 import { numRuns, randomOf } from "../../src/wire/testing.ts";
 import { type Frame, readCapture, readExample, runExample } from "../conformance/run-example.ts";
 import {
@@ -19,24 +20,19 @@ import {
   udpSegment,
 } from "../corpus/build.ts";
 import { corpusPackets } from "../corpus/packets.ts";
+import { whyNoBpf } from "./bpf-machine.ts";
 
-/** Why this cannot run here, or undefined when it can (and then it must). */
-function whyNot(): string | undefined {
-  if (process.platform !== "linux") return "eBPF needs Linux";
-  if (process.getuid?.() !== 0) return "loading eBPF programs needs root";
-  return spawnSync("clang", ["--version"]).status === 0 ? undefined : "clang is missing";
-}
-const why = whyNot();
+const why = whyNoBpf() ?? (spawnSync("clang", ["--version"]).status === 0 ? undefined : "clang is missing");
 
 const DROP = 0;
 const ACCEPT = 1;
 const ETHERNET_BYTES = 14;
 
 const programs: CProgram[] = [];
-const load = (...args: Parameters<typeof loadCProgram>): CProgram => {
-  const program = loadCProgram(...args);
-  programs.push(program);
-  return program;
+const load = (...args: Parameters<typeof loadCProgram>): KernelProgram => {
+  const loaded = loadCProgram(...args);
+  programs.push(loaded);
+  return loaded.program;
 };
 afterEach(() => {
   for (const program of programs.splice(0)) program.close();
@@ -66,8 +62,8 @@ function ofOwnFlow(packet: Uint8Array, number: number): Uint8Array {
   return copy;
 }
 
-const verdictOf = (program: CProgram, packet: Uint8Array): string =>
-  ({ [DROP]: "drop", [ACCEPT]: "accept" })[program.run(packet).result] ?? "neither";
+const verdictOf = (program: KernelProgram, packet: Uint8Array): string =>
+  ({ [DROP]: "drop", [ACCEPT]: "accept" })[program.testRun(packet).result] ?? "neither";
 
 const corpus = corpusPackets().map(({ bytes }) => bytes);
 const FORMS: NameForm[] = ["code", "map"];
@@ -147,7 +143,7 @@ describe.skipIf(why)(`C programs${why ? ` (skipped: ${why})` : ""}`, () => {
     const from = (source: string, six = false) =>
       ip({ from: source, to: six ? "fd00::1" : "10.0.0.1" }, udpSegment(1, 2));
     // The last of so many runs is refused unless they take more than a minute.
-    const lastOf = (packet: Uint8Array, count: number) => program.run(packet, count).result;
+    const lastOf = (packet: Uint8Array, count: number) => program.testRun(packet, count).result;
     for (const [source, neighbour, six] of [
       ["10.0.0.9", "10.0.0.10", false],
       ["fd00::9", "fd00:0:0:1::9", true],
