@@ -94,7 +94,7 @@ describe.skipIf(why)(`C programs${why ? ` (skipped: ${why})` : ""}`, () => {
         [...queries, ...corpus].filter(
           (packet) => packet.length > 60 && packet[0] === 0x45 && packet[9] === 17,
         ),
-        40,
+        28,
         numRuns(2000),
       ),
     ];
@@ -108,15 +108,18 @@ describe.skipIf(why)(`C programs${why ? ` (skipped: ${why})` : ""}`, () => {
     async (form) => {
       const program = load("sniblock", blockedBy("sniblock").map(text), form);
       const segments = readCapture("tls").map(packetOf);
-      const hello = (name: string) =>
+      const hello = (name: string, options: number[] = []) =>
         ip(
-          { from: "10.0.0.9", to: "10.0.0.1" },
+          { from: "10.0.0.9", to: "10.0.0.1", options },
           tcpSegment({ sport: 5, dport: 443, payload: clientHello(name) }),
         );
       const packets = [
         ...segments,
         ...corpus,
-        ...["a.b.c.tracker.example.net", "xtracker.example.net", "tracker.example.net.test", "."].map(hello),
+        ...["a.b.c.tracker.example.net", "xtracker.example.net", "tracker.example.net.test", "."].map(
+          (name) => hello(name),
+        ),
+        hello("tracker.example.net", [148, 4, 0, 0]),
         ...damaged([hello("www.tracker.example.net"), hello("example.org")], 40, numRuns(2000)),
       ].map(ofOwnFlow);
       const expected = await verdictsOf("sniblock", packets);
@@ -152,6 +155,9 @@ describe.skipIf(why)(`C programs${why ? ` (skipped: ${why})` : ""}`, () => {
       expect(lastOf(from(source, six), 1000)).toBe(DROP);
       expect(lastOf(from(neighbour, six), 1)).toBe(ACCEPT);
     }
+    expect(lastOf(from("fd01::9", true), 1)).toBe(ACCEPT);
+    // An IPv6 network that is spelled like the IPv4 address.
+    expect(lastOf(from("0:0:a00:9::9", true), 1)).toBe(ACCEPT);
     // Another host of the same network, whose bucket is empty.
     expect(lastOf(from("fd00::77", true), 1000)).toBe(DROP);
     const tcp = ip({ from: "10.0.0.9", to: "10.0.0.1" }, tcpSegment({ sport: 1, dport: 2 }));
@@ -160,21 +166,26 @@ describe.skipIf(why)(`C programs${why ? ` (skipped: ${why})` : ""}`, () => {
 
   test("portknock opens to who knocks in order, and to nobody else", () => {
     const program = load("portknock");
-    const attempt = (from: string, dport: number, flags = 2) =>
+    const attempt = (from: string, dport: number, flags = 2, options: number[] = []) =>
       verdictOf(
         program,
-        ip({ from, to: from.includes(":") ? "fd00::1" : "10.0.0.1" }, tcpSegment({ sport: 5, dport, flags })),
+        ip(
+          { from, to: from.includes(":") ? "fd00::1" : "10.0.0.1", options },
+          tcpSegment({ sport: 5, dport, flags }),
+        ),
       );
     const passes = (from: string, ...ports: number[]) =>
       ports.map((port) => (attempt(from, port) === "accept" ? port : -port));
     expect(passes("10.0.0.9", 22, 7000, 8000, 9000, 22, 23)).toEqual([-22, -7000, -8000, -9000, 22, 23]);
     expect(passes("10.0.0.8", 7000, 9000, 8000, 22)).toEqual([-7000, -9000, -8000, -22]);
     expect(passes("10.0.0.7", 7000, 8000, 80, 9000, 22)).toEqual([-7000, -8000, 80, -9000, -22]);
+    expect(passes("10.0.0.4", 7000, 80, 8000, 9000, 22)).toEqual([-7000, 80, -8000, -9000, -22]);
     expect(passes("10.0.0.6", 7000, 7000, 8000, 8000, 9000, 22)).toEqual([
       -7000, -7000, -8000, -8000, -9000, 22,
     ]);
     expect(passes("fd00::9", 7000, 8000, 9000, 22)).toEqual([-7000, -8000, -9000, 22]);
     expect(passes("fd00::8", 22)).toEqual([-22]);
     expect(attempt("10.0.0.5", 22, 16)).toBe("accept");
+    expect(attempt("10.0.0.5", 22, 2, [148, 4, 0, 0])).toBe("drop");
   });
 });
