@@ -12,6 +12,7 @@ import type { LuaTable } from "../lua/table.ts";
 import type { LuaFunction } from "../lua/value.ts";
 import type { Frame } from "./frame.ts";
 import type { Operand, Value } from "./ir.ts";
+import type { Rope } from "./ropes.ts";
 import type { DynamicClass } from "./state-classes.ts";
 
 export interface Nil {
@@ -97,6 +98,9 @@ export class LocalObject {
   /** The expression that makes it. */
   readonly site: object;
   metatable: LuaTable | undefined;
+  /** Where its strings are put together, if it is a list that is only joined. */
+  rope: Rope | undefined;
+  isJoined = false;
 
   constructor(key: string, site: object) {
     this.key = key;

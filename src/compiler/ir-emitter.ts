@@ -277,8 +277,12 @@ export class IrEmitter {
       isPointer ? ANY : rangeOfBinary(operation, this.rangeOf(left), this.rangeOf(right)),
     );
     this.emit({ op: "binary", operation, result, left, right, span: this.span });
+    if (operation === "add" && right === 1n) this.successors.set(result, left);
     return result;
   }
+
+  /** Of values that are one more than another: that one. */
+  readonly successors = new Map<Value, Operand>();
 
   /** An address and a distance. */
   address(base: Value, distance: Operand): Value {

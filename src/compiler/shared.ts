@@ -7,8 +7,9 @@
 import type { LuaTable } from "../lua/table.ts";
 import { Kinds } from "./abstract.ts";
 import { Restart } from "./control.ts";
-import type { Refusal } from "./diagnostics.ts";
+import { CannotCompile, type Refusal } from "./diagnostics.ts";
 import type { EventSite } from "./events.ts";
+import type { RopeSite } from "./ropes.ts";
 import { StateModel } from "./state-classes.ts";
 import type { MapSpec } from "./target.ts";
 
@@ -51,6 +52,26 @@ export class Shared {
     if (at >= 0) return at;
     this.#rodata += text;
     return this.#rodata.length - text.length;
+  }
+
+  readonly #ropes = new Map<object, RopeSite>();
+
+  /** What is known of a list that an expression makes, if it is one that is only joined. */
+  ropeOf(site: object): RopeSite | undefined {
+    return this.#ropes.get(site);
+  }
+
+  learnRope(site: object): never {
+    this.#ropes.set(site, { separator: undefined });
+    throw new Restart("a list is joined");
+  }
+
+  learnSeparator(site: RopeSite, separator: string): void {
+    if (site.separator === separator) return;
+    const isNew = site.separator === undefined;
+    site.separator ??= separator;
+    if (!isNew) throw new CannotCompile(undefined, "a list that is joined in two ways", "make two lists");
+    throw new Restart("a separator");
   }
 
   readonly #constantMaps = new Map<LuaTable, Map<string, MapSpec>>();

@@ -39,10 +39,12 @@ import { lookUp } from "./constant-table.ts";
 import { Join } from "./control.ts";
 import { holesOf } from "./deferred.ts";
 import { CannotCompile } from "./diagnostics.ts";
+import { decimal } from "./format.ts";
 import { Frame, type LiveVariable } from "./frame.ts";
 import { INTRINSICS, PURE } from "./intrinsics.ts";
 import { type Operand, Value } from "./ir.ts";
 import { Operations } from "./operations.ts";
+import { appendToRope, makeRope } from "./ropes.ts";
 import type { Shared } from "./shared.ts";
 import {
   makeTable,
@@ -364,6 +366,50 @@ export class Specializer extends Operations {
   /** Room for a record that is too long for the stack. */
   recordScratch(): Value {
     return this.address(this.scratch, BigInt(SCRATCH.eventOffset));
+  }
+
+  // ---- strings that are built
+
+  newVariable(name: string, value: Abstract): Cell {
+    return this.newCell(`${name} ${this.#loops++}`, value);
+  }
+
+  reserveBytes(bytes: bigint): Operand {
+    return this.reserve(bytes);
+  }
+
+  appendBytes(at: Operand, piece: Slice): void {
+    this.copyToHeap(at, piece);
+  }
+
+  padBytes(end: Operand): void {
+    this.pad(end);
+  }
+
+  writable(at: Operand): Value {
+    return this.heapAddress(at);
+  }
+
+  /** A value as a string, as `..` takes it; undefined where it takes none. */
+  textValue(value: Single): Single | undefined {
+    if (value.kind === "text" || value.kind === "slice") return value;
+    if (value.kind !== "int") return undefined;
+    const constant = this.constantText(value);
+    return constant === undefined ? decimal(this, value.value) : text(constant);
+  }
+
+  /** One string of several, constants put together first. */
+  joined(pieces: readonly Single[]): Single {
+    const merged: Single[] = [];
+    for (const piece of pieces) {
+      const last = merged.at(-1);
+      if (piece.kind === "text" && piece.text === "") continue;
+      if (last?.kind === "text" && piece.kind === "text")
+        merged[merged.length - 1] = text(last.text + piece.text);
+      else merged.push(piece);
+    }
+    if (merged.length === 0) return text("");
+    return merged.length === 1 ? merged[0]! : (this.build(merged) as Single);
   }
 
   wordKey(key: Int): Value {
@@ -699,11 +745,14 @@ export class Specializer extends Operations {
 
   #table(e: Extract<Expression, { kind: "table" }>): Abstract {
     const of = this.shared.state.classOfSite(e);
+    const rope = this.shared.ropeOf(e);
     const object = new LocalObject(`${this.frame.path}/table ${e.line}:${e.column}#${this.#calls++}`, e);
     let next = 1;
     const fields: [string | number, Abstract][] = [];
     const set = (key: string | number, value: Abstract): void => {
-      if (of !== undefined) {
+      if (of !== undefined || rope !== undefined) {
+        if (rope !== undefined && typeof key === "string")
+          this.refuse("a list with other fields that is joined", "make two tables");
         fields.push([key, value]);
         return;
       }
@@ -728,6 +777,11 @@ export class Specializer extends Operations {
       return this.block === undefined ? NIL : makeTable(this, of, fields);
     }
     this.cells.set(object.length, int(BigInt(next - 1)));
+    if (rope !== undefined) {
+      this.cells.set(object.length, int(0n));
+      makeRope(this, object, rope);
+      for (const [, value] of fields) appendToRope(this, object, value);
+    }
     return { kind: "local", object };
   }
 
@@ -782,6 +836,8 @@ export class Specializer extends Operations {
   }
 
   #field(object: LocalObject, key: LuaValue, e: Expression): Abstract {
+    if (object.rope !== undefined)
+      this.refuse("an item of a list that is joined", "keep it in a variable, too");
     const cell = typeof key === "string" || typeof key === "number" ? object.fields.get(key) : undefined;
     const value = (cell && this.cells.get(cell)) ?? NIL;
     if (object.metatable === undefined) return value;
@@ -847,7 +903,22 @@ export class Specializer extends Operations {
 
   assignSingle(object: Single, key: Abstract, value: Abstract, name: string | undefined): void {
     const constant = this.constantValue(key);
-    if (object.kind === "local") {
+    if (object.kind === "local" && object.object.rope !== undefined) {
+      const { length, isJoined } = object.object;
+      const count = (this.cells.get(length) as Int).value;
+      const isNext =
+        key.kind === "int" &&
+        (typeof key.value === "bigint"
+          ? key.value - 1n === this.constantOf(count)
+          : this.successors.get(key.value) === count);
+      if (!isNext || isJoined)
+        this.refuse(
+          "a list that is changed otherwise than at its end",
+          "use t[#t + 1] = v, and table.concat once",
+        );
+      appendToRope(this, object.object, value);
+    } else if (object.kind === "local") {
+      if (constant === undefined && key.kind === "int") this.shared.learnRope(object.object.site);
       if (
         constant === undefined ||
         (typeof constant.value !== "string" && typeof constant.value !== "number")
@@ -881,8 +952,7 @@ export class Specializer extends Operations {
     this.cells.set(cell, value);
     if (typeof key !== "number") return;
     const length = this.constantOf(((this.cells.get(object.length) ?? int(0n)) as Int).value);
-    if (length === undefined)
-      this.refuse("a list whose length depends on the packet", "keep a count of what you need");
+    if (length === undefined) this.shared.learnRope(object.site);
     if (BigInt(key) === length + 1n && value.kind !== "nil") this.cells.set(object.length, int(length + 1n));
     else if (BigInt(key) === length && value.kind === "nil") this.cells.set(object.length, int(length - 1n));
   }
