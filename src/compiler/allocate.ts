@@ -28,7 +28,7 @@ export function allocate(code: MachineCode): void {
 }
 
 /** Puts other registers in place of the virtual ones; copies of a register to itself vanish. */
-export function rename(code: MachineCode, nameOf: (register: Register) => Register): void {
+function rename(code: MachineCode, nameOf: (register: Register) => Register): void {
   const renamed = (register: Register): Register => (isVirtual(register) ? nameOf(register) : register);
   for (const block of code.blocks) {
     for (const instruction of block.instructions) {
