@@ -7,6 +7,7 @@ export * from "../ebpf/index.ts";
 export * from "../linux/bpf.ts";
 export { ErrnoError, UnsupportedError } from "../linux/errors.ts";
 export type { Feature } from "../linux/features.ts";
+export type { Mapping } from "../linux/ffi.ts";
 export { enterNamespace } from "../linux/netns.ts";
 export * from "../uapi/bpf.ts";
 export { NF_INET, NFPROTO } from "../uapi/netfilter.ts";
