@@ -22,6 +22,8 @@ export interface HookRegistration {
   readonly priority: number;
   /** Only packets whose mark equals this value reach `run` (u32). */
   readonly mark: number;
+  /** What a script registered, for whoever compiles it. */
+  readonly source?: object;
   /** Never throws: script errors are logged and become the fallback verdict inside. */
   run(skb: Skb): HookOutcome;
 }

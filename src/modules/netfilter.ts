@@ -117,7 +117,8 @@ export const netfilter = defineModule("netfilter", {
         const priority = integerField(env, options, "priority") | 0;
         const mark = integerField(env, options, "mark", 0) >>> 0;
         const hook = new NetfilterHook(env, options);
-        const remove = registerWith(env.kernel, { pf, hooknum, priority, mark, run: (skb) => hook.run(skb) });
+        const run = (skb: Skb) => hook.run(skb);
+        const remove = registerWith(env.kernel, { pf, hooknum, priority, mark, source: options, run });
         if (!env.claimContext("softirq")) {
           remove();
           throw failure("runtime context mismatch");

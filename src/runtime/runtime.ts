@@ -16,6 +16,7 @@ import {
   type RuntimeContext,
 } from "../modules/define.ts";
 import { nativeModules } from "../modules/index.ts";
+import { NativeNames } from "./native-names.ts";
 
 export type { RuntimeContext } from "../modules/define.ts";
 
@@ -41,6 +42,8 @@ export type RuntimePhase = "loading" | "ready" | "stopped";
 
 export class Runtime {
   readonly state: LuaState;
+  /** Which native function is which, whatever the script calls it. */
+  readonly natives: NativeNames;
   /** What the script returned at its top level. */
   returned: readonly LuaValue[] = [];
   /** Callbacks that ended in an error. */
@@ -66,6 +69,7 @@ export class Runtime {
       ...(io === undefined ? {} : { io }),
       ...(readFile === undefined ? {} : { readFile: (path: string) => this.#readFile(readFile, path) }),
     });
+    this.natives = new NativeNames(this.state);
     this.#openModules();
     if (this.#interrupts) this.#removeIo();
   }
@@ -138,7 +142,12 @@ export class Runtime {
     const natives = new Map(nativeModules.map((module) => [module.name, module]));
     addSearcher(this.state, (name) => {
       const module = natives.get(name);
-      return module === undefined ? undefined : () => module.open(env);
+      if (module === undefined) return undefined;
+      return () => {
+        const table = module.open(env);
+        this.natives.add(module.name, table);
+        return table;
+      };
     });
   }
 
@@ -147,6 +156,7 @@ export class Runtime {
     if (metatable === undefined) {
       metatable = classMetatable(definition, env);
       this.#metatables.set(definition, metatable);
+      this.natives.add(definition.name, metatable);
     }
     return metatable;
   }

@@ -1,0 +1,88 @@
+/** Compiled hooks in the kernel: their maps made and filled, their programs loaded, nothing attached yet. */
+
+import { kernelBtf } from "../bpf/kernel-btf.ts";
+import { loadInKernel } from "../bpf/load.ts";
+import type { CompiledScript } from "../compiler/compile-hooks.ts";
+import { CONFIG, type KernelLayout, MAPS } from "../compiler/target.ts";
+import type { SourceSpan } from "../ebpf/program-builder.ts";
+import { createKernelMap, type KernelMap, type KernelProgram } from "../linux/bpf.ts";
+import { BPF_ATTACH_TYPE, BPF_PROG_TYPE } from "../uapi/bpf.ts";
+
+/** Where the running kernel keeps what programs read. Throws `BtfError` naming what it does not have. */
+export function kernelLayout(): KernelLayout {
+  const btf = kernelBtf();
+  const at = (structure: string, path: string): number => btf.member(structure, path).offset;
+  return {
+    bpf_nf_ctx: { state: at("bpf_nf_ctx", "state"), skb: at("bpf_nf_ctx", "skb") },
+    sk_buff: {
+      len: at("sk_buff", "len"),
+      data_len: at("sk_buff", "data_len"),
+      data: at("sk_buff", "data"),
+      mark: at("sk_buff", "mark"),
+      dev: at("sk_buff", "dev"),
+      vlan_tci: at("sk_buff", "vlan_tci"),
+      vlan_all: at("sk_buff", "vlan_all"),
+      _nfct: at("sk_buff", "_nfct"),
+    },
+    net_device: { ifindex: at("net_device", "ifindex") },
+    nf_conn: { mark: at("nf_conn", "mark"), status: at("nf_conn", "status") },
+  };
+}
+
+export interface KernelSettings {
+  /** Loops and calls of one run. */
+  readonly budget: bigint;
+  /** From atomic time to the time of the epoch. */
+  readonly timeOffsetNs: bigint;
+}
+
+/** Programs and maps of one script; `close` lets go of all. */
+export class KernelPrograms {
+  readonly programs: readonly KernelProgram[];
+  readonly maps: Readonly<Record<string, KernelMap>>;
+
+  /** Throws `VerifierError` when the kernel refuses a program, and leaves nothing behind. */
+  constructor(
+    compiled: CompiledScript,
+    settings: KernelSettings,
+    lineText?: (span: SourceSpan) => string | undefined,
+  ) {
+    const maps: Record<string, KernelMap> = {};
+    const programs: KernelProgram[] = [];
+    this.maps = maps;
+    this.programs = programs;
+    try {
+      for (const { name, type, keySize, valueSize, maxEntries, flags, entries } of compiled.maps) {
+        const map = createKernelMap({ name, type, keySize, valueSize, maxEntries, flags });
+        maps[name] = map;
+        if (entries.length > 0) map.updateAll(entries);
+      }
+      maps[MAPS.config]?.update(new Uint8Array(4), configuration(settings));
+      for (const { name, program } of compiled.hooks)
+        programs.push(
+          loadInKernel(program, {
+            name,
+            type: BPF_PROG_TYPE.BPF_PROG_TYPE_NETFILTER,
+            expectedAttachType: BPF_ATTACH_TYPE.BPF_NETFILTER,
+            maps,
+            ...(lineText && { lineText }),
+          }),
+        );
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  close(): void {
+    for (const program of this.programs) program.close();
+    for (const map of Object.values(this.maps)) map.close();
+  }
+}
+
+function configuration({ budget, timeOffsetNs }: KernelSettings): Uint8Array {
+  const view = new DataView(new ArrayBuffer(CONFIG.bytes));
+  view.setBigInt64(CONFIG.budget, budget, true);
+  view.setBigInt64(CONFIG.timeOffset, timeOffsetNs, true);
+  return new Uint8Array(view.buffer);
+}

@@ -1,0 +1,110 @@
+/**
+ * The hooks of a loaded script as programs: each is specialised, made shorter, and given registers. All are compiled
+ * again until nothing new is learnt of what they share.
+ */
+
+import type { Program } from "../ebpf/program-builder.ts";
+import type { LuaFunction } from "../lua/value.ts";
+import { BPF_MAP_TYPE } from "../uapi/bpf.ts";
+import { bytesFromLatin1 } from "../util/latin1.ts";
+import { Restart } from "./control.ts";
+import { CannotCompile, type Refusal } from "./diagnostics.ts";
+import type { EventSite } from "./events.ts";
+import { generate } from "./generate.ts";
+import type { IrFunction } from "./ir.ts";
+import { optimize } from "./optimize.ts";
+import { Shared } from "./shared.ts";
+import { type Script, Specializer } from "./specializer.ts";
+import { CONFIG, COUNTERS, type KernelLayout, MAPS, type MapSpec, SCRATCH } from "./target.ts";
+
+export interface CompiledHook {
+  readonly name: string;
+  readonly program: Program;
+  /** Before registers were given, for `--print=ir`. */
+  readonly ir: IrFunction;
+}
+
+export interface CompiledScript {
+  readonly hooks: readonly CompiledHook[];
+  /** The maps of all programs, by the names that they use. */
+  readonly maps: readonly MapSpec[];
+  /** By the number that records of the log begin with. */
+  readonly sites: readonly EventSite[];
+  /** What is left to user space when a packet comes there. */
+  readonly refusals: readonly Refusal[];
+}
+
+export interface HookSource {
+  readonly name: string;
+  readonly hook: LuaFunction;
+  /** Only packets with this mark reach the hook; all do when it is left out. */
+  readonly mark?: number;
+}
+
+const MOST_ATTEMPTS = 200;
+const EVENT_BYTES = 1 << 20;
+
+/** Throws `CannotCompile` where a hook cannot be compiled at all. */
+export function compileHooks(
+  script: Script,
+  hooks: readonly HookSource[],
+  layout: KernelLayout,
+): CompiledScript {
+  const shared = new Shared();
+  for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+    shared.begin();
+    try {
+      const irs = hooks.map(({ name, hook, mark }) => {
+        const specializer = new Specializer(name, script, shared, layout);
+        specializer.compile(hook, mark);
+        return optimize(specializer.ir);
+      });
+      const programs = irs.map((ir, i) => ({ name: hooks[i]!.name, ir, program: generate(ir) }));
+      const used = new Set(
+        programs.flatMap(({ program }) =>
+          program.instructions.flatMap(({ symbol }) => (symbol === undefined ? [] : [symbol])),
+        ),
+      );
+      return {
+        hooks: programs,
+        maps: mapsOf(shared).filter(({ name }) => used.has(name)),
+        sites: shared.sites,
+        refusals: shared.refusals,
+      };
+    } catch (error) {
+      if (!(error instanceof Restart)) throw error;
+    }
+  }
+  throw new CannotCompile(
+    undefined,
+    "a hook of which more is learnt without end",
+    "run it with --on nfqueue",
+  );
+}
+
+function mapsOf(shared: Shared): MapSpec[] {
+  const page = (name: string, type: number, valueSize: number, content?: Uint8Array): MapSpec => ({
+    name,
+    type,
+    keySize: 4,
+    valueSize,
+    maxEntries: 1,
+    flags: 0,
+    isConstant: content !== undefined,
+    entries: content === undefined ? [] : [[new Uint8Array(4), content]],
+  });
+  const { BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_PERCPU_ARRAY, BPF_MAP_TYPE_RINGBUF } = BPF_MAP_TYPE;
+  // First, because it may have constant strings of its own.
+  const state = shared.state.maps;
+  // Eight bytes are read at once, also from the end.
+  const rodata = bytesFromLatin1(`${shared.rodata}\0\0\0\0\0\0\0\0`);
+  return [
+    page(MAPS.config, BPF_MAP_TYPE_ARRAY, CONFIG.bytes),
+    page(MAPS.counters, BPF_MAP_TYPE_ARRAY, COUNTERS.bytes),
+    page(MAPS.scratch, BPF_MAP_TYPE_PERCPU_ARRAY, SCRATCH.bytes),
+    page(MAPS.rodata, BPF_MAP_TYPE_ARRAY, rodata.length, rodata),
+    { ...page(MAPS.events, BPF_MAP_TYPE_RINGBUF, 0), keySize: 0, maxEntries: EVENT_BYTES },
+    ...shared.maps,
+    ...state,
+  ];
+}

@@ -1,0 +1,267 @@
+/**
+ * What is printed is put together in user space: a program sends only what the packet has to give. `holesOf` finds the
+ * parts of an expression that must be evaluated in the kernel; everything around them (concatenation, `string.format`,
+ * functions of the script that only compute) is evaluated later, by `evaluate`, with the holes filled.
+ */
+
+import type { Block, Expression, FunctionBody, Variable } from "../lua/ast.ts";
+import type { LuaState } from "../lua/state.ts";
+import { blocksOf, expressionsOf, operandsOf } from "../lua/syntax-walk.ts";
+import { LuaTable } from "../lua/table.ts";
+import { firstResult, type LuaFunction, type LuaValue, resultList } from "../lua/value.ts";
+import { type Abstract, typeOf } from "./abstract.ts";
+import type { LiveVariable } from "./frame.ts";
+import { PURE } from "./intrinsics.ts";
+import { liveVariables, type Specializer } from "./specializer.ts";
+
+type Hole = readonly [Expression, Abstract];
+
+/** The parts of `list` to be evaluated now, with their values. */
+export function holesOf(s: Specializer, list: readonly Expression[]): Hole[] {
+  const holes: Hole[] = [];
+  for (const e of list) visit(s, e, holes);
+  return holes;
+}
+
+function visit(s: Specializer, e: Expression, holes: Hole[]): void {
+  if (s.block === undefined) return;
+  switch (e.kind) {
+    case "nil":
+    case "true":
+    case "false":
+    case "integer":
+    case "string":
+      return;
+    case "paren":
+      visit(s, e.inner, holes);
+      return;
+    case "unary":
+      if (e.op === "#") break;
+      visit(s, e.operand, holes);
+      return;
+    case "binary":
+      // What is behind `and` and `or` may only be evaluated when it is its turn.
+      if ((e.op === "and" || e.op === "or") && !isHarmless(e.right)) break;
+      visit(s, e.left, holes);
+      visit(s, e.right, holes);
+      return;
+    case "table":
+      for (const { key, value } of e.items) {
+        if (key !== undefined) visit(s, key, holes);
+        visit(s, value, holes);
+      }
+      return;
+    case "call":
+      if (!isDeferrable(s, e)) break;
+      // The callee's own value is a hole too: a constant.
+      visit(s, e.callee, holes);
+      for (const arg of e.args) visit(s, arg, holes);
+      return;
+    case "vararg":
+    case "function":
+      s.refuse("a list of values that is printed", "print the values one by one");
+  }
+  holes.push([e, s.expression(e)]);
+}
+
+const isHarmless = (e: Expression): boolean =>
+  ["nil", "true", "false", "integer", "string", "local"].includes(e.kind) ||
+  (e.kind === "binary" && e.op === ".." && isHarmless(e.left) && isHarmless(e.right));
+
+/** Whether a call only computes, so that it may be made later. */
+function isDeferrable(s: Specializer, e: Extract<Expression, { kind: "call" }>): boolean {
+  if (e.method !== undefined) {
+    const object = quietly(s, e.callee);
+    return object !== undefined && typeOfAll(object) === "string" && PURE.has(`string.${e.method}`);
+  }
+  const callee = quietly(s, e.callee);
+  if (callee === undefined || callee.kind !== "function") return false;
+  return isPureFunction(s, callee.f, new Set());
+}
+
+/** The value of a variable or a constant field, without emitting anything. */
+function quietly(s: Specializer, e: Expression): Abstract | undefined {
+  if (e.kind === "string") return s.expression(e);
+  if (e.kind === "local") return s.read(e.variable);
+  if (e.kind === "paren") return quietly(s, e.inner);
+  if (e.kind === "call" && isDeferrable(s, e)) {
+    // The results of functions that are called later are not known; those of string.* mostly are strings.
+    return e.method !== undefined &&
+      ["gsub", "format", "sub", "lower", "upper", "rep", "reverse"].includes(e.method)
+      ? { kind: "text", text: "" }
+      : undefined;
+  }
+  if (e.kind !== "global" && e.kind !== "index") return undefined;
+  const object = e.kind === "global" ? quietly(s, e.env) : quietly(s, e.object);
+  const key = e.kind === "global" ? e.name : e.key.kind === "string" ? e.key.value : undefined;
+  if (object?.kind !== "table" || key === undefined || s.isMutable(object.table, key)) return undefined;
+  const value = object.table.get(key);
+  return typeof value === "function" || value instanceof LuaTable ? s.abstractOf(value) : undefined;
+}
+
+const typeOfAll = (value: Abstract): string | undefined =>
+  value.kind === "union" ? undefined : typeOf(value);
+
+const NEVER_PURE = new Set(["string.gmatch"]);
+
+function isPureFunction(s: Specializer, f: LuaFunction, seen: Set<LuaFunction>): boolean {
+  if (seen.has(f)) return true;
+  seen.add(f);
+  const native = s.script.nameOf(f);
+  if (native !== undefined)
+    return (PURE.has(native) && !NEVER_PURE.has(native)) || ["ipairs", "pairs", "next"].includes(native);
+  const info = s.script.state.functionInfo(f);
+  if (info === undefined) return false;
+  return isPureBody(s, info.body, liveVariables(info, f), seen);
+}
+
+/** Changes nothing but its own variables and tables, and reads nothing that hooks change. */
+function isPureBody(
+  s: Specializer,
+  body: FunctionBody,
+  live: ReadonlyMap<Variable, LiveVariable>,
+  seen: Set<LuaFunction>,
+): boolean {
+  const own = (variable: Variable): boolean => !live.has(variable);
+  const expression = (e: Expression): boolean => {
+    switch (e.kind) {
+      case "local": {
+        const captured = live.get(e.variable);
+        return captured === undefined || !s.isMutableVariable(captured);
+      }
+      case "function":
+        return isPureBody(s, e, live, seen);
+      case "call": {
+        if (!e.args.every(expression)) return false;
+        if (e.method !== undefined) return PURE.has(`string.${e.method}`) && expression(e.callee);
+        const f = constantIn(s, e.callee, live);
+        return typeof f === "function" && isPureFunction(s, f, seen);
+      }
+      default:
+        return operandsOf(e).every(expression);
+    }
+  };
+  const block = ({ statements }: Block): boolean =>
+    statements.every((statement) => {
+      if (statement.kind === "assign" || statement.kind === "globalinit")
+        for (const target of statement.targets) {
+          if (target.kind === "local" && own(target.variable)) continue;
+          if (target.kind === "index" && target.object.kind === "local" && own(target.object.variable))
+            continue;
+          return false;
+        }
+      return expressionsOf(statement).every(expression) && blocksOf(statement).every(block);
+    });
+  return block(body.body);
+}
+
+/** A function behind names that nothing changes. */
+function constantIn(s: Specializer, e: Expression, live: ReadonlyMap<Variable, LiveVariable>): LuaValue {
+  if (e.kind === "local") {
+    if (e.variable.name === "_ENV" && !live.has(e.variable)) return s.script.state.globals;
+    const captured = live.get(e.variable);
+    return captured === undefined || s.isMutableVariable(captured) ? undefined : captured.get();
+  }
+  if (e.kind === "global" || (e.kind === "index" && e.key.kind === "string")) {
+    const object = constantIn(s, e.kind === "global" ? e.env : e.object, live);
+    const key = e.kind === "global" ? e.name : (e.key as { value: string }).value;
+    return object instanceof LuaTable && !s.isMutable(object, key) ? object.get(key) : undefined;
+  }
+  return undefined;
+}
+
+/** The value of an expression whose holes are filled. Raises what the script would raise. */
+export function evaluate(state: LuaState, e: Expression, holes: ReadonlyMap<Expression, LuaValue>): LuaValue {
+  return firstResult(evaluateAll(state, e, holes));
+}
+
+function evaluateAll(state: LuaState, e: Expression, holes: ReadonlyMap<Expression, LuaValue>): LuaValue[] {
+  if (holes.has(e)) return [holes.get(e)];
+  const one = (inner: Expression): LuaValue => evaluate(state, inner, holes);
+  const { plain } = state.machine;
+  switch (e.kind) {
+    case "true":
+      return [true];
+    case "false":
+      return [false];
+    case "integer":
+    case "string":
+      return [e.value];
+    case "paren":
+      return [one(e.inner)];
+    case "unary": {
+      const value = one(e.operand);
+      if (e.op === "not") return [value === undefined || value === false];
+      return [
+        (e.op === "-" ? plain.unm(value) : e.op === "~" ? plain.bnot(value) : plain.len(value)) as LuaValue,
+      ];
+    }
+    case "binary":
+      return [binary(state, e, one)];
+    case "table": {
+      const table = new LuaTable();
+      let next = 1;
+      for (const [i, { key, value }] of e.items.entries()) {
+        if (key !== undefined) table.set(one(key) as string, one(value));
+        else if (i < e.items.length - 1) table.set(next++, one(value));
+        else for (const item of evaluateAll(state, value, holes)) table.set(next++, item);
+      }
+      return [table];
+    }
+    case "call": {
+      const args = e.args.flatMap((arg, i) =>
+        i === e.args.length - 1 ? evaluateAll(state, arg, holes) : [one(arg)],
+      );
+      const callee = one(e.callee);
+      if (e.method === undefined) return resultList(state.call(callee as LuaFunction, ...args));
+      const method = plain.index(callee, e.method) as LuaFunction;
+      return resultList(state.call(method, callee, ...args));
+    }
+    default:
+      return [undefined];
+  }
+}
+
+const ARITHMETIC = {
+  "+": "add",
+  "-": "sub",
+  "*": "mul",
+  "/": "idiv",
+  "//": "idiv",
+  "%": "mod",
+  "&": "band",
+  "|": "bor",
+  "~": "bxor",
+  "<<": "shl",
+  ">>": "shr",
+  "..": "concat",
+} as const;
+
+function binary(
+  state: LuaState,
+  e: Extract<Expression, { kind: "binary" }>,
+  one: (inner: Expression) => LuaValue,
+): LuaValue {
+  const { plain } = state.machine;
+  const left = one(e.left);
+  const isTrue = left !== undefined && left !== false;
+  if (e.op === "and") return isTrue ? one(e.right) : left;
+  if (e.op === "or") return isTrue ? left : one(e.right);
+  const right = one(e.right);
+  switch (e.op) {
+    case "==":
+      return plain.eq(left, right) as boolean;
+    case "~=":
+      return !plain.eq(left, right);
+    case "<":
+      return plain.lt(left, right) as boolean;
+    case "<=":
+      return plain.le(left, right) as boolean;
+    case ">":
+      return plain.lt(right, left) as boolean;
+    case ">=":
+      return plain.le(right, left) as boolean;
+    default:
+      return plain[ARITHMETIC[e.op]](left, right) as LuaValue;
+  }
+}

@@ -1,0 +1,31 @@
+/**
+ * What a program tells user space: that it printed, that it failed. A record of the ring buffer is the number of the
+ * place in the script and the words of the values that its message needs; the text is made in user space, by the
+ * interpreter that the script was loaded with.
+ *
+ *     u64 place; then for each value: u64 word (nil, booleans, integers), or u64 length and the bytes, padded to 8
+ */
+
+import type { SourceSpan } from "../ebpf/program-builder.ts";
+import type { Expression } from "../lua/ast.ts";
+import type { LuaValue } from "../lua/value.ts";
+
+/** How one value travels in a record. */
+export type Captured =
+  | { readonly kind: "constant"; readonly value: LuaValue }
+  | { readonly kind: "int" | "bool" | "string" }
+  /** A word that says which, then all that any of them needs. */
+  | { readonly kind: "union"; readonly alternatives: readonly (readonly [tag: bigint, Captured])[] };
+
+export interface EventSite {
+  readonly kind: "print" | "error" | "punt";
+  readonly span: SourceSpan | undefined;
+  /** For errors that are known beforehand: the whole message. */
+  readonly message: string | undefined;
+  /** What is printed, or the error's value: expressions over the captured values. */
+  readonly expressions: readonly Expression[];
+  readonly captured: readonly { readonly hole: Expression; readonly as: Captured }[];
+}
+
+/** Longer strings are cut in records; their true length goes along. */
+export const MOST_EVENT_TEXT = 512;

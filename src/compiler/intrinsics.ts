@@ -1,0 +1,748 @@
+/**
+ * The native functions that a compiled hook may call with what depends on the packet, by name; `PURE` lists those that
+ * are simply called, while the hook is compiled, when all arguments are constant.
+ */
+
+import { type PackFormat, packFormat, STEP, type Step } from "../lua/lib/pack-format.ts";
+import { BPF_FUNC } from "../uapi/bpf.ts";
+import {
+  type Abstract,
+  alternativesOf,
+  bool,
+  FALSE,
+  type Int,
+  int,
+  NIL,
+  type Single,
+  type Slice,
+  TRUE,
+  text,
+  typeOf,
+} from "./abstract.ts";
+import { Join } from "./control.ts";
+import type { AccessSize, Operand } from "./ir.ts";
+import { parsePattern, search } from "./patterns.ts";
+import type { Specializer } from "./specializer.ts";
+import { CONFIG } from "./target.ts";
+
+export type Intrinsic = (s: Specializer, args: readonly Abstract[], name: string) => readonly Abstract[];
+
+const PURE_NAMES = {
+  string: "byte char find format gmatch gsub len lower match pack packsize rep reverse sub unpack upper",
+  math: "abs ceil floor fmod max min tointeger type ult",
+  utf8: "char codepoint len offset",
+  byteorder:
+    "hton16 ntoh16 htobe16 be16toh hton32 ntoh32 htobe32 be32toh hton64 ntoh64 htobe64 be64toh htole16 le16toh htole32 le32toh htole64 le64toh",
+  linux: "difftime errname numcpus hton16 ntoh16 hton32 ntoh32 hton64 ntoh64",
+} as const;
+
+export const PURE: ReadonlySet<string> = new Set([
+  ...Object.entries(PURE_NAMES).flatMap(([module, names]) =>
+    names.split(" ").map((name) => `${module}.${name}`),
+  ),
+  ...[
+    "type",
+    "tostring",
+    "tonumber",
+    "rawequal",
+    "rawlen",
+    "select",
+    "table.concat",
+    "table.unpack",
+    "rawget",
+  ],
+]);
+
+// ---- arguments
+
+/** `bad argument #n to 'name' (problem)`. This path ends. */
+function argumentFails(s: Specializer, n: number, name: string, problem: string): void {
+  s.fail(`bad argument #${n} to '${name}' (${problem})`);
+}
+
+/** An argument as an integer; on paths where it is none the hook fails. Undefined: no path is left. */
+export function integerArgument(
+  s: Specializer,
+  args: readonly Abstract[],
+  n: number,
+  name: string,
+  fallback?: Operand,
+  shown = n,
+): Operand | undefined {
+  const rest = new Join();
+  s.eachKind(args[n - 1] ?? NIL, (single) => {
+    if (single.kind === "int") s.goto(rest, [single]);
+    else if (single.kind === "nil" && fallback !== undefined) s.goto(rest, [int(fallback)]);
+    else {
+      const constant = single.kind === "text" ? s.numeralOf(single) : undefined;
+      if (constant !== undefined) s.goto(rest, [constant]);
+      else if (single.kind === "slice")
+        s.refuse(
+          "a string of the packet where a number is wanted",
+          "use string.byte or string.unpack to get integers",
+        );
+      else
+        argumentFails(
+          s,
+          shown,
+          name,
+          `number expected, got ${args.length < n ? "no value" : typeOf(single)}`,
+        );
+    }
+  });
+  const [value] = s.land(rest);
+  return s.block === undefined ? undefined : (value as Int).value;
+}
+
+/** An argument as a string, in memory or constant. */
+function stringArgument(
+  s: Specializer,
+  args: readonly Abstract[],
+  n: number,
+  name: string,
+): Single | undefined {
+  const rest = new Join();
+  s.eachKind(args[n - 1] ?? NIL, (single) => {
+    if (typeOf(single) === "string") s.goto(rest, [single]);
+    else if (single.kind === "int") {
+      const constant = s.textOf(single);
+      if (constant === undefined)
+        s.refuse("the text of a number as data", "numbers may be printed; elsewhere use them as they are");
+      s.goto(rest, [text(constant)]);
+    } else argumentFails(s, n, name, `string expected, got ${args.length < n ? "no value" : typeOf(single)}`);
+  });
+  const [value] = s.land(rest);
+  return s.block === undefined ? undefined : (value as Single);
+}
+
+/** A constant string. */
+function constantString(
+  s: Specializer,
+  args: readonly Abstract[],
+  n: number,
+  name: string,
+  what: string,
+): string | undefined {
+  const value = stringArgument(s, args, n, name);
+  if (value === undefined) return undefined;
+  return value.kind === "text"
+    ? value.text
+    : s.refuse(`${what} that depends on the packet`, `use a constant ${what.replace(/^a /, "")}`);
+}
+
+// ---- numbers
+
+const least =
+  (comparison: "jslt" | "jsgt"): Intrinsic =>
+  (s, args, name) => {
+    let best = integerArgument(s, args, 1, name);
+    for (let n = 2; n <= args.length && best !== undefined; n++) {
+      const other = integerArgument(s, args, n, name);
+      if (other === undefined) return [];
+      const rest = new Join();
+      const current: Operand = best;
+      s.fork(
+        comparison,
+        other,
+        current,
+        () => s.goto(rest, [int(other)]),
+        () => s.goto(rest, [int(current)]),
+      );
+      best = (s.land(rest)[0] as Int).value;
+    }
+    return best === undefined ? [] : [int(best)];
+  };
+
+const swapped =
+  (bits: 16 | 32 | 64): Intrinsic =>
+  (s, args, name) => {
+    const value = integerArgument(s, args, 1, name);
+    return value === undefined ? [] : [int(s.swap(bits, value))];
+  };
+
+const truncated =
+  (bits: 16 | 32 | 64): Intrinsic =>
+  (s, args, name) => {
+    const value = integerArgument(s, args, 1, name);
+    if (value === undefined) return [];
+    return [int(bits === 64 ? value : s.binary("and", value, (1n << BigInt(bits)) - 1n))];
+  };
+
+function byteOrder(module: string): Record<string, Intrinsic> {
+  const rows: Record<string, Intrinsic> = {};
+  for (const bits of [16, 32, 64] as const) {
+    for (const name of [`hton${bits}`, `ntoh${bits}`, `htobe${bits}`, `be${bits}toh`])
+      rows[`${module}.${name}`] = swapped(bits);
+    for (const name of [`htole${bits}`, `le${bits}toh`]) rows[`${module}.${name}`] = truncated(bits);
+  }
+  return rows;
+}
+
+// ---- the packet
+
+/** Checks that `size` bytes at `offset` are there, and loads them. */
+function accessor(size: AccessSize, isSigned: boolean): Intrinsic {
+  return (s, args, name) => {
+    const offset = integerArgument(s, args, 2, name, undefined, 1);
+    if (offset === undefined || !s.packetHolds(offset, BigInt(size), name)) return [];
+    const value = s.loadAt(size, s.window.base, offset);
+    if (!isSigned || size === 8) return [int(value)];
+    const unused = BigInt(64 - 8 * size);
+    return [int(s.binary("arsh", s.binary("lsh", value, unused), unused))];
+  };
+}
+
+const getString: Intrinsic = (s, args, name) => {
+  const offset = integerArgument(s, args, 2, name, undefined, 1);
+  if (offset === undefined) return [];
+  const { base, length } = s.window;
+  const size = integerArgument(s, args, 3, name, s.binary("sub", length, offset), 2);
+  if (size === undefined || !s.packetHolds(offset, size, name)) return [];
+  return [{ kind: "slice", base, offset, length: size }];
+};
+
+const DATA: Record<string, Intrinsic> = {
+  getstring: getString,
+  __len: (s) => [int(s.window.length)],
+};
+for (const [names, size, isSigned] of [
+  [["getbyte", "getuint8"], 1, false],
+  [["getint8"], 1, true],
+  [["getuint16"], 2, false],
+  [["getint16"], 2, true],
+  [["getuint32"], 4, false],
+  [["getint32"], 4, true],
+  [["getint64", "getnumber"], 8, true],
+] as const)
+  for (const name of names) DATA[name] = accessor(size, isSigned);
+
+const SKB: Record<string, Intrinsic> = {
+  data(s, args, name) {
+    const layer = args[1] ?? NIL;
+    if (layer.kind === "nil" || (layer.kind === "text" && layer.text === "net")) return [{ kind: "view" }];
+    if (layer.kind === "text" && layer.text === "mac")
+      s.refuse("the link header", "use skb:data() with offsets from the network header");
+    if (layer.kind === "text") {
+      argumentFails(s, 1, name, `invalid option '${layer.text}'`);
+      return [];
+    }
+    return s.refuse("a layer that depends on the packet", 'use skb:data("net")');
+  },
+  __len: (s) => [int(s.window.length)],
+  ifindex(s) {
+    const { sk_buff, net_device } = s.layout;
+    const device = s.loadPointer(s.skb, sk_buff.dev);
+    const rest = new Join();
+    s.fork(
+      "jeq",
+      device,
+      0n,
+      () => s.goto(rest, [NIL]),
+      () => {
+        const index = s.load(4, device, net_device.ifindex);
+        s.fork(
+          "jeq",
+          index,
+          0n,
+          () => s.goto(rest, [NIL]),
+          () => s.goto(rest, [int(index)]),
+        );
+      },
+    );
+    return s.land(rest);
+  },
+};
+
+// ---- strings
+
+/** A position as `string.sub` counts: from the end when negative. Gives it from 0, clamped to 0..length. */
+function position(s: Specializer, given: Operand, length: Operand, isEnd: boolean): Operand {
+  const rest = new Join();
+  const at = isEnd ? given : s.binary("sub", given, 1n);
+  const natural = (value: Operand): void =>
+    s.fork(
+      "jsgt",
+      value,
+      length,
+      () => s.goto(rest, [int(length)]),
+      () => s.goto(rest, [int(value)]),
+    );
+  const first = isEnd ? 0n : 1n;
+  s.fork(
+    "jsge",
+    given,
+    first,
+    () => natural(at),
+    () => {
+      if (isEnd || s.constantOf(given) !== 0n) {
+        // From the end; 0 as a start is the beginning.
+        const fromEnd = s.binary("add", length, s.binary("add", given, isEnd ? 1n : 0n));
+        s.fork(
+          "jeq",
+          given,
+          0n,
+          () => s.goto(rest, [int(0n)]),
+          () =>
+            s.fork(
+              "jslt",
+              fromEnd,
+              0n,
+              () => s.goto(rest, [int(0n)]),
+              () => natural(fromEnd),
+            ),
+        );
+      } else s.goto(rest, [int(0n)]);
+    },
+  );
+  return (s.land(rest)[0] as Int).value;
+}
+
+const sub: Intrinsic = (s, args, name) => {
+  const value = stringArgument(s, args, 1, name);
+  if (value === undefined) return [];
+  const from = integerArgument(s, args, 2, name);
+  const to = integerArgument(s, args, 3, name, -1n);
+  if (from === undefined || to === undefined) return [];
+  const slice = s.sliceOf(value);
+  const start = position(s, from, slice.length, false);
+  const end = s.constantOf(to) === -1n ? slice.length : position(s, to, slice.length, true);
+  const rest = new Join();
+  s.fork(
+    "jsgt",
+    start,
+    end,
+    () => s.goto(rest, [int(0n)]),
+    () => s.goto(rest, [int(s.bounded(s.binary("sub", end, start), 0n, s.rangeOf(end).high))]),
+  );
+  const length = (s.land(rest)[0] as Int).value;
+  if (s.constantOf(length) === 0n) return [text("")];
+  return [{ ...slice, offset: s.binary("add", slice.offset, start), length }];
+};
+
+const byte: Intrinsic = (s, args, name) => {
+  const value = stringArgument(s, args, 1, name);
+  if (value === undefined) return [];
+  const from = integerArgument(s, args, 2, name, 1n);
+  if (from === undefined) return [];
+  const slice = s.sliceOf(value);
+  if (args[2] === undefined || args[2].kind === "nil") {
+    const rest = new Join();
+    const at = (offset: Operand): void =>
+      // One comparison without a sign: negative offsets are beyond every length.
+      s.fork(
+        "jlt",
+        offset,
+        slice.length,
+        () => s.goto(rest, [int(s.loadAt(1, slice.base, s.binary("add", slice.offset, offset)))]),
+        () => s.goto(rest, [NIL]),
+      );
+    s.fork(
+      "jslt",
+      from,
+      0n,
+      () => at(s.binary("add", slice.length, from)),
+      () => at(s.binary("sub", from, 1n)),
+    );
+    return s.land(rest);
+  }
+  const to = integerArgument(s, args, 3, name);
+  if (to === undefined) return [];
+  const first = s.constantOf(from);
+  const last = s.constantOf(to);
+  if (first === undefined || last === undefined || first < 1n || last < first || last - first > 63n)
+    return s.refuse("string.byte over a range that depends on the packet", "read the bytes one by one");
+  const bytes: Abstract[] = [];
+  for (let i: bigint = first; i <= last; i++) bytes.push(...byte(s, [value, int(i)], name));
+  // Behind the end there are no results, not nils; nobody can tell but `select("#")`.
+  return bytes;
+};
+
+/** A copy with its letters changed, eight bytes at a time. */
+const cased =
+  (first: bigint, last: bigint): Intrinsic =>
+  (s, args, name) => {
+    const value = stringArgument(s, args, 1, name);
+    if (value === undefined) return [];
+    return [s.mapCase(s.sliceOf(value), first, last)];
+  };
+
+const find =
+  (isMatch: boolean): Intrinsic =>
+  (s, args, name) => {
+    const subject = stringArgument(s, args, 1, name);
+    if (subject === undefined) return [];
+    const pattern = constantString(s, args, 2, name, "a pattern");
+    const init = integerArgument(s, args, 3, name, 1n);
+    if (pattern === undefined || init === undefined) return [];
+    const isPlain = !isMatch && alternativesOf(args[3] ?? NIL).some(({ kind }) => kind !== "nil");
+    const escaped = isPlain ? pattern.replace(/[^A-Za-z0-9\0]/g, "%$&") : pattern;
+    const parsed = parsePattern(s, escaped);
+    if (s.block === undefined) return [];
+    const slice = s.sliceOf(subject);
+    const from = s.constantOf(init) === 1n ? 0n : position(s, init, slice.length, false);
+    const rest = new Join();
+    // An init beyond the end finds nothing.
+    const start = new Join();
+    if (s.constantOf(init) === 1n) s.goto(start);
+    else
+      s.fork(
+        "jsgt",
+        init,
+        s.binary("add", slice.length, 1n),
+        () => s.goto(rest, [NIL]),
+        () => s.goto(start),
+      );
+    s.land(start);
+    search(
+      s,
+      slice,
+      parsed,
+      from,
+      ({ start, end, captures }) => {
+        if (!isMatch) s.goto(rest, [int(s.binary("add", start, 1n)), int(end), ...captures]);
+        else if (captures.length > 0) s.goto(rest, captures);
+        else
+          s.goto(rest, [
+            {
+              ...slice,
+              offset: s.binary("add", slice.offset, start),
+              length: s.bounded(s.binary("sub", end, start), 0n, s.rangeOf(slice.length).high),
+            },
+          ]);
+      },
+      () => s.goto(rest, [NIL]),
+    );
+    return s.land(rest);
+  };
+
+const unpack: Intrinsic = (s, args, name) => {
+  const format = constantString(s, args, 1, name, "a format");
+  const subject = stringArgument(s, args, 2, name);
+  if (format === undefined || subject === undefined) return [];
+  const init = integerArgument(s, args, 3, name, 1n);
+  if (init === undefined) return [];
+  const slice = s.sliceOf(subject);
+  let at: Operand;
+  const constant = s.constantOf(init);
+  if (constant !== undefined && constant > 0n) at = constant - 1n;
+  else {
+    const rest = new Join();
+    s.fork(
+      "jsgt",
+      init,
+      0n,
+      () => s.goto(rest, [int(s.binary("sub", init, 1n))]),
+      () => s.goto(rest, [int(position(s, init, slice.length, false))]),
+    );
+    at = (s.land(rest)[0] as Int).value;
+  }
+  const within = new Join();
+  s.fork(
+    "jgt",
+    at,
+    slice.length,
+    () => argumentFails(s, 3, name, "initial position out of string"),
+    () => s.goto(within),
+  );
+  s.land(within);
+  const values: Abstract[] = [];
+  for (let part: PackFormat | undefined = packFormat(format); part !== undefined; part = part.following())
+    for (const step of part.steps) {
+      if (s.block === undefined) return [];
+      at = unpackStep(s, slice, at, step, values, name);
+    }
+  values.push(int(s.binary("add", at, 1n)));
+  return values;
+};
+
+/** Takes one option's value; gives the place behind it. */
+function unpackStep(
+  s: Specializer,
+  slice: Slice,
+  at: Operand,
+  step: Step,
+  values: Abstract[],
+  name: string,
+): Operand {
+  if (step.op === STEP.fail) s.refuse("a format with an option that is not valid", "correct the format");
+  const start =
+    step.alignment > 1
+      ? s.binary("and", s.binary("add", at, BigInt(step.alignment - 1)), BigInt(-step.alignment))
+      : at;
+  const end = s.binary("add", start, BigInt(step.size));
+  const holds = (place: Operand): boolean => {
+    const rest = new Join();
+    s.fork(
+      "jgt",
+      place,
+      slice.length,
+      () => argumentFails(s, 2, name, "data string too short"),
+      () => s.goto(rest),
+    );
+    s.land(rest);
+    return s.block !== undefined;
+  };
+  if (!holds(end)) return 0n;
+  switch (step.op) {
+    case STEP.unsigned:
+    case STEP.signed:
+      values.push(int(readInteger(s, slice, start, step)));
+      return end;
+    case STEP.chars:
+      values.push({ ...slice, offset: s.binary("add", slice.offset, start), length: BigInt(step.size) });
+      return end;
+    case STEP.counted: {
+      const length = readInteger(s, slice, start, { ...step, op: STEP.unsigned });
+      const behind = s.binary("add", end, length);
+      if (!holds(behind)) return 0n;
+      values.push({ ...slice, offset: s.binary("add", slice.offset, end), length });
+      return behind;
+    }
+    case STEP.zeroed: {
+      const rest = new Join();
+      s.count("z", start, (here, next) =>
+        s.fork(
+          "jsge",
+          here,
+          slice.length,
+          () => argumentFails(s, 2, name, "unfinished string for format 'z'"),
+          () =>
+            s.fork(
+              "jeq",
+              s.loadAt(1, slice.base, s.binary("add", slice.offset, here)),
+              0n,
+              () => s.goto(rest, [int(here)]),
+              () => next(s.binary("add", here, 1n)),
+            ),
+        ),
+      );
+      const [zero] = s.land(rest);
+      if (s.block === undefined) return 0n;
+      const stop = (zero as Int).value;
+      const length = s.bounded(s.binary("sub", stop, start), 0n, s.rangeOf(slice.length).high);
+      values.push({ ...slice, offset: s.binary("add", slice.offset, start), length });
+      return s.binary("add", stop, 1n);
+    }
+    default:
+      return end;
+  }
+}
+
+function readInteger(s: Specializer, slice: Slice, at: Operand, step: Step): Operand {
+  const { size } = step;
+  if (size > 8) s.refuse("an integer of more than 8 bytes", "read it in parts");
+  const place = s.binary("add", slice.offset, at);
+  let value: Operand = 0n;
+  // The largest pieces that a load can take, from the low end of the number.
+  let done = 0;
+  while (done < size) {
+    const piece = ([8, 4, 2, 1] as const).find((bytes) => done + bytes <= size)!;
+    const from = step.littleEndian ? done : size - done - piece;
+    const loaded = s.loadAt(piece, slice.base, place, from);
+    const word = step.littleEndian || piece === 1 ? loaded : s.swap((8 * piece) as 16, loaded);
+    value = s.binary("or", value, s.binary("lsh", word, BigInt(8 * done)));
+    done += piece;
+  }
+  if (step.op !== STEP.signed || size === 8) return value;
+  const unused = BigInt(64 - 8 * size);
+  return s.binary("arsh", s.binary("lsh", value, unused), unused);
+}
+
+// ---- the base library
+
+const BASE: Record<string, Intrinsic> = {
+  type: (s, args) => [s.eachValue(args[0] ?? NIL, (single) => text(typeOf(single)))],
+  tostring: (s, args) => [
+    s.eachValue(args[0] ?? NIL, (single) => {
+      if (typeOf(single) === "string") return single;
+      if (single.kind === "nil") return text("nil");
+      if (single.kind === "bool") {
+        const rest = new Join();
+        s.byTruthOf(
+          single,
+          () => s.goto(rest, [text("true")]),
+          () => s.goto(rest, [text("false")]),
+        );
+        return s.land(rest)[0] ?? NIL;
+      }
+      const constant = s.textOf(single);
+      if (constant !== undefined) return text(constant);
+      return s.refuse(
+        "the text of a number as data",
+        "numbers may be printed; elsewhere use them as they are",
+      );
+    }),
+  ],
+  tonumber: (s, args) => [
+    s.eachValue(args[0] ?? NIL, (single) => {
+      if (single.kind === "int" && (args[1] ?? NIL).kind === "nil") return single;
+      if (typeOf(single) !== "string") return NIL;
+      return s.refuse("a number from a string of the packet", "compute it from the bytes");
+    }),
+  ],
+  select(s, args, name) {
+    const [which = NIL, ...rest] = args;
+    if (which.kind === "text" && which.text === "#") return [int(BigInt(rest.length))];
+    const n = integerArgument(s, args, 1, name);
+    if (n === undefined) return [];
+    const constant = s.constantOf(n);
+    if (constant === undefined)
+      return s.refuse("select with a number that depends on the packet", "use a table");
+    if (constant === 0n || constant < -BigInt(rest.length)) {
+      argumentFails(s, 1, name, "index out of range");
+      return [];
+    }
+    return rest.slice(Number(constant < 0n ? constant : constant - 1n));
+  },
+  assert(s, args) {
+    const [value = NIL, message = text("assertion failed!")] = args;
+    const rest = new Join();
+    s.byTruthOf(
+      value,
+      (known) => s.goto(rest, [known, ...args.slice(1)]),
+      () => s.raise(message),
+    );
+    return s.land(rest);
+  },
+  error(s, args, name) {
+    const [value = NIL] = args;
+    const level = integerArgument(s, args, 2, name, 1n);
+    if (level === undefined) return [];
+    s.raise(value.kind === "text" && s.constantOf(level) !== 0n ? text(s.positioned(value.text)) : value);
+    return [];
+  },
+  pcall(s, args) {
+    const [f = NIL, ...rest] = args;
+    const failed = new Join();
+    const done = new Join();
+    s.handlers.push(failed);
+    const results = s.call(f, rest, undefined);
+    s.handlers.pop();
+    s.goto(done, [TRUE, ...results]);
+    const [problem] = s.land(failed);
+    if (s.block !== undefined) s.goto(done, [FALSE, problem ?? NIL]);
+    return s.land(done);
+  },
+  ipairs: (s, args) => [
+    { kind: "function", f: s.script.native("ipairs iterator")! },
+    args[0] ?? NIL,
+    int(0n),
+  ],
+  pairs(s, args) {
+    const [table = NIL] = args;
+    const handler = table.kind === "table" ? table.table.metatable?.get("__pairs") : undefined;
+    if (handler !== undefined) return s.call(s.abstractOf(handler), [table], undefined);
+    return [{ kind: "function", f: s.script.native("next")! }, table, NIL];
+  },
+  rawequal(s, args) {
+    const rest = new Join();
+    s.equalTo(
+      args[0] ?? NIL,
+      args[1] ?? NIL,
+      () => s.goto(rest, [TRUE]),
+      () => s.goto(rest, [FALSE]),
+    );
+    return s.land(rest);
+  },
+  rawlen: (s, args) => [s.eachValue(args[0] ?? NIL, (single) => s.lengthOperator(single, undefined))],
+  setmetatable(s, args) {
+    const [table = NIL, metatable = NIL] = args;
+    if (table.kind === "local" && metatable.kind === "table" && metatable.table.get("__gc") === undefined) {
+      s.setMetatable(table.object, metatable.table);
+      return [table];
+    }
+    return s.refuse(
+      "a metatable for a table that lives longer than the packet",
+      "set it while the script loads",
+    );
+  },
+};
+
+export const INTRINSICS: Readonly<Record<string, Intrinsic>> = {
+  ...BASE,
+  ...byteOrder("byteorder"),
+  ...byteOrder("linux"),
+  ...Object.fromEntries(Object.entries(DATA).map(([name, f]) => [`data.${name}`, f])),
+  ...Object.fromEntries(Object.entries(SKB).map(([name, f]) => [`skb.${name}`, f])),
+  "string.len": (s, args, name) => {
+    const value = stringArgument(s, args, 1, name);
+    return value === undefined ? [] : [int(s.lengthOf(value))];
+  },
+  "string.sub": sub,
+  "string.byte": byte,
+  "string.lower": cased(65n, 90n),
+  "string.upper": cased(97n, 122n),
+  "string.find": find(false),
+  "string.match": find(true),
+  "string.unpack": unpack,
+  "math.max": least("jsgt"),
+  "math.min": least("jslt"),
+  "math.abs": (s, args, name) => {
+    const value = integerArgument(s, args, 1, name);
+    if (value === undefined) return [];
+    const rest = new Join();
+    s.fork(
+      "jslt",
+      value,
+      0n,
+      () => s.goto(rest, [int(s.negate(value))]),
+      () => s.goto(rest, [int(value)]),
+    );
+    return s.land(rest);
+  },
+  "math.tointeger": (s, args) => [
+    s.eachValue(args[0] ?? NIL, (single) => (single.kind === "int" ? single : NIL)),
+  ],
+  "math.type": (s, args) => [
+    s.eachValue(args[0] ?? NIL, (single) => (single.kind === "int" ? text("integer") : NIL)),
+  ],
+  "math.ult": (s, args, name) => {
+    const a = integerArgument(s, args, 1, name);
+    const b = integerArgument(s, args, 2, name);
+    if (a === undefined || b === undefined) return [];
+    const rest = new Join();
+    s.fork(
+      "jlt",
+      a,
+      b,
+      () => s.goto(rest, [bool(true)]),
+      () => s.goto(rest, [bool(false)]),
+    );
+    return s.land(rest);
+  },
+  "linux.time": (s) => [
+    int(s.binary("add", s.helper(BPF_FUNC.BPF_FUNC_ktime_get_tai_ns, []), s.configWord(CONFIG.timeOffset))),
+  ],
+  "linux.difftime": (s, args, name) => {
+    const a = integerArgument(s, args, 1, name);
+    const b = integerArgument(s, args, 2, name);
+    return a === undefined || b === undefined ? [] : [int(s.binary("sub", a, b))];
+  },
+  "linux.random": (s, args, name) => {
+    const word = (): Operand =>
+      s.helper(BPF_FUNC.BPF_FUNC_get_prandom_u32, [], "int", { low: 0n, high: 0xffffffffn });
+    const whole = s.binary("or", s.binary("lsh", word(), 32n), word());
+    if (args.length === 0) return [int(whole)];
+    if (args.length > 2) {
+      s.fail("wrong number of arguments");
+      return [];
+    }
+    const low = args.length === 1 ? 1n : integerArgument(s, args, 1, name);
+    const high = integerArgument(s, args, args.length, name);
+    if (low === undefined || high === undefined) return [];
+    const rest = new Join();
+    s.fork(
+      "jsgt",
+      low,
+      high,
+      () => argumentFails(s, args.length, name, "interval is empty"),
+      () => s.goto(rest),
+    );
+    s.land(rest);
+    if (s.block === undefined) return [];
+    const size = s.binary("add", s.binary("sub", high, low), 1n);
+    const bounds = s.rangeOf(size);
+    if (bounds.low <= 0n) s.refuse("a random number in an interval of unknown size", "use constant bounds");
+    return [int(s.binary("add", low, s.binary("mod", s.binary("rsh", whole, 1n), size)))];
+  },
+};

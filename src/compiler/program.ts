@@ -1,0 +1,598 @@
+/**
+ * The frame of a compiled hook: what it sets up, how it reads the packet, how it fails and what it logs, how it ends.
+ *
+ * A packet is read through one address. Where all of it lies in one piece, that is where the kernel has it; otherwise
+ * (the payload of local TCP, always) its beginning is copied first. Either way the address is one that may be read
+ * anywhere without a fault, so that bounds are checked where Lua has them and nowhere else.
+ */
+
+import type { Expression, Span } from "../lua/ast.ts";
+import { displayName } from "../lua/position.ts";
+import { BPF_FUNC } from "../uapi/bpf.ts";
+import { NF_VERDICT } from "../uapi/netfilter.ts";
+import {
+  type Abstract,
+  alternativesOf,
+  Cell,
+  type Int,
+  int,
+  NIL,
+  type Single,
+  type Slice,
+  text,
+} from "./abstract.ts";
+import { Control, Join } from "./control.ts";
+import { CannotCompile } from "./diagnostics.ts";
+import { type Captured, type EventSite, MOST_EVENT_TEXT } from "./events.ts";
+import type { AccessSize, Operand, Value } from "./ir.ts";
+import type { Shared } from "./shared.ts";
+import { STATE } from "./state-classes.ts";
+import { CONFIG, COUNTERS, type KernelLayout, MAPS, SCRATCH } from "./target.ts";
+
+const DYNPTR_BYTES = 16;
+/** Rounds that a hook waits for another one to end. */
+const MOST_TRIES = 100_000n;
+/** The most that a packet is long: BIG TCP. */
+const MOST_PACKET = 1n << 20n;
+
+export interface Places {
+  /** Chunk name, as the script was loaded. */
+  readonly source: string;
+}
+
+export abstract class ProgramFrame extends Control {
+  readonly shared: Shared;
+  readonly layout: KernelLayout;
+  /** Where errors of the script go while it runs protected, innermost last. */
+  readonly handlers: Join[] = [];
+  /** Ends with the fallback verdict. */
+  readonly #fallback = new Join();
+  readonly #failures = new Join();
+  readonly #traps = new Join();
+  readonly #verdicts = new Join();
+  /** Ends with ACCEPT, without the lock. */
+  readonly #pass = new Join();
+  /** The lock was not to be had. */
+  readonly #busy = new Join();
+  #context: Value | undefined;
+  #skb: Value | undefined;
+  #scratch: Value | undefined;
+  #heap: Value | undefined;
+  #heapRead: Value | undefined;
+  #rodata: Value | undefined;
+  #window: { base: Value; limit: Operand; length: Operand } | undefined;
+  /** The chunk that code comes from, for messages. */
+  source = "?";
+
+  constructor(name: string, shared: Shared, layout: KernelLayout) {
+    super(name, shared.kinds);
+    this.shared = shared;
+    this.layout = layout;
+    const context = this.ir.value("pointer");
+    this.ir.entry.parameters.push(context);
+    this.#context = context;
+  }
+
+  at(node: Span): void {
+    this.span = { chunk: displayName(this.source), line: node.line, column: node.column };
+  }
+
+  refuse(reason: string, advice: string): never {
+    throw new CannotCompile(this.span, reason, advice);
+  }
+
+  // ---- the beginning
+
+  protected prologue(mark: number | undefined): void {
+    const { shared, layout } = this;
+    this.#skb = this.loadPointer(this.#context!, layout.bpf_nf_ctx.skb);
+    if (mark !== undefined) {
+      const rest = new Join();
+      this.fork(
+        "jne",
+        this.load(4, this.skb, layout.sk_buff.mark),
+        BigInt(mark),
+        () => this.goto(this.#pass),
+        () => this.goto(rest),
+      );
+      this.land(rest);
+    }
+    if (shared.needs.has("scratch")) {
+      const key = this.stack("key 0", 4);
+      this.store(4, key, 0, 0n);
+      const scratch = this.helper(
+        BPF_FUNC.BPF_FUNC_map_lookup_elem,
+        [this.map(MAPS.scratch), key],
+        "pointer",
+      );
+      const rest = new Join();
+      this.fork(
+        "jeq",
+        scratch,
+        0n,
+        () => this.goto(this.#pass),
+        () => this.goto(rest),
+      );
+      this.land(rest);
+      this.#scratch = scratch;
+      this.#heap = this.address(scratch, BigInt(SCRATCH.heapOffset));
+      this.#heapRead = this.kfunc("bpf_rdonly_cast", [this.#heap, 0n], "pointer");
+    }
+    if (shared.needs.has("rodata"))
+      this.#rodata = this.kfunc("bpf_rdonly_cast", [this.mapValue(MAPS.rodata, 0), 0n], "pointer");
+    if (shared.needs.has("window")) this.#openWindow();
+    if (shared.needs.has("lock")) this.#lock();
+  }
+
+  /**
+   * Hooks of a script run one after the other. Beside the lock stands the processor that holds it: a hook that
+   * interrupts another on its own processor must not wait, and nobody waits long.
+   */
+  #lock(): void {
+    const lock = this.mapValue(MAPS.state, STATE.lock);
+    const cpu = this.helper(BPF_FUNC.BPF_FUNC_get_smp_processor_id, [], "int", { low: 0n, high: 0xffffn });
+    const own = this.binary("add", cpu, 1n);
+    const held = new Join();
+    const busy = new Join();
+    const tries = new Cell("tries");
+    this.cells.set(tries, int(0n));
+    this.loop("lock", (again) => {
+      const wasHeld = this.ir.value("int", { low: 0n, high: 1n });
+      this.emit({ op: "exchange", to: lock, offset: 0, value: 1n, result: wasHeld, span: this.span });
+      const wait = (): void => {
+        const count = (this.cells.get(tries) as Int).value;
+        this.cells.set(tries, int(this.binary("add", count, 1n)));
+        this.fork(
+          "jsgt",
+          count,
+          MOST_TRIES,
+          () => this.goto(busy),
+          () => this.goto(again),
+        );
+      };
+      const taken = (): void =>
+        this.fork("jeq", this.load(8, lock, STATE.holder), own, () => this.goto(busy), wait);
+      this.fork("jeq", wasHeld, 0n, () => this.goto(held), taken);
+    });
+    this.land(busy);
+    this.here.isCold = true;
+    this.goto(this.#busy);
+    this.land(held);
+    this.store(8, lock, STATE.holder, own);
+    this.cells.delete(tries);
+  }
+
+  #openWindow(): void {
+    const { sk_buff } = this.layout;
+    const skb = this.skb;
+    const length = this.load(4, skb, sk_buff.len, { low: 0n, high: MOST_PACKET });
+    const paged = this.load(4, skb, sk_buff.data_len);
+    const ready = new Join();
+    this.fork(
+      "jne",
+      paged,
+      0n,
+      () => {
+        this.here.isCold = true;
+        const dynptr = this.stack("dynptr", DYNPTR_BYTES);
+        this.kfunc("bpf_dynptr_from_skb", [skb, 0n, dynptr]);
+        const most = BigInt(SCRATCH.windowBytes);
+        const cut = new Join();
+        this.fork(
+          "jgt",
+          length,
+          most,
+          () => this.goto(cut, [int(most)]),
+          () => this.goto(cut, [int(length)]),
+        );
+        const bytes = (this.land(cut)[0] as Int).value as Value;
+        this.bound(bytes, most);
+        this.helper(BPF_FUNC.BPF_FUNC_dynptr_read, [this.scratch, bytes, dynptr, 0n, 0n]);
+        const base = this.kfunc("bpf_rdonly_cast", [this.scratch, 0n], "pointer");
+        this.goto(ready, [{ kind: "slice", base, offset: 0n, length: bytes }]);
+      },
+      () => {
+        const data = this.loadPointer(skb, sk_buff.data);
+        const base = this.kfunc("bpf_rdonly_cast", [data, 0n], "pointer");
+        this.goto(ready, [{ kind: "slice", base, offset: 0n, length }]);
+      },
+    );
+    const window = this.land(ready)[0] as Slice;
+    this.#window = { base: window.base, limit: window.length, length };
+  }
+
+  get skb(): Value {
+    return this.#skb!;
+  }
+
+  get scratch(): Value {
+    this.shared.require("scratch");
+    return this.#scratch!;
+  }
+
+  /** The bytes of the packet: `length` by the kernel's count, `limit` of them readable. */
+  get window(): { base: Value; limit: Operand; length: Operand } {
+    if (!this.shared.needs.has("scratch")) this.shared.require("scratch");
+    this.shared.require("window");
+    return this.#window!;
+  }
+
+  /** Where strings are built: to write, with bounds that the verifier sees. */
+  get heap(): Value {
+    this.shared.require("scratch");
+    return this.#heap!;
+  }
+
+  /** The same memory, to read. */
+  get heapRead(): Value {
+    this.shared.require("scratch");
+    return this.#heapRead!;
+  }
+
+  // ---- words and bytes
+
+  protected config(offset: number): Value {
+    return this.load(8, this.mapValue(MAPS.config, 0), offset);
+  }
+
+  protected launder(word: Operand): Operand {
+    const zero = this.config(CONFIG.zero);
+    const result = this.ir.value("int", this.rangeOf(word));
+    this.emit({ op: "binary", operation: "add", result, left: zero, right: word, span: this.span });
+    return result;
+  }
+
+  sliceOf(value: Single): Slice {
+    if (value.kind === "slice") return value;
+    if (value.kind !== "text") throw new Error(`a ${value.kind} is no string`);
+    this.shared.require("rodata");
+    return {
+      kind: "slice",
+      base: this.#rodata!,
+      offset: BigInt(this.shared.intern(value.text)),
+      length: BigInt(value.text.length),
+    };
+  }
+
+  lengthOf(value: Single): Operand {
+    return value.kind === "text" ? BigInt(value.text.length) : (value as Slice).length;
+  }
+
+  /** Loads `size` bytes at `base + offset + more`. */
+  loadAt(size: AccessSize, base: Value, offset: Operand, more = 0): Value {
+    const constant = this.constantOf(offset);
+    if (constant !== undefined) {
+      const at = Number(constant) + more;
+      if (at >= -32768 && at < 32768) return this.load(size, base, at);
+    }
+    return this.load(size, this.address(base, offset), more);
+  }
+
+  // ---- errors and the log
+
+  #site(site: EventSite): bigint {
+    const { sites } = this.shared;
+    const same = sites.findIndex(
+      (other) =>
+        other.kind === site.kind &&
+        other.message !== undefined &&
+        other.message === site.message &&
+        other.captured.length === 0,
+    );
+    if (same >= 0) return BigInt(same);
+    sites.push(site);
+    return BigInt(sites.length - 1);
+  }
+
+  /** `chunk:line: message`, as Lua has it. */
+  positioned(message: string): string {
+    return this.span === undefined ? message : `${this.span.chunk}:${this.span.line}: ${message}`;
+  }
+
+  /** Raises an error of Lua whose text is known. This path ends. */
+  fail(message: string): void {
+    this.raise(text(this.positioned(message)));
+  }
+
+  /** Raises `value`. This path ends. */
+  raise(value: Abstract): void {
+    if (this.block === undefined) return;
+    this.here.isCold = true;
+    const handler = this.handlers.at(-1);
+    if (handler !== undefined) {
+      this.goto(handler, [value]);
+      return;
+    }
+    if (value.kind === "text") {
+      const site = this.#site({
+        kind: "error",
+        span: this.span,
+        message: value.text,
+        expressions: [],
+        captured: [],
+      });
+      this.goto(this.#failures, [int(site)]);
+      return;
+    }
+    this.refuse("an error whose text is made from the packet", "raise a constant text");
+  }
+
+  /** Leaves the packet to user space, which this program cannot decide. This path ends. */
+  punt(reason: string): void {
+    if (this.block === undefined) return;
+    this.here.isCold = true;
+    const site = this.#site({
+      kind: "punt",
+      span: this.span,
+      message: reason,
+      expressions: [],
+      captured: [],
+    });
+    this.goto(this.#failures, [int(site)]);
+  }
+
+  protected trapLoop(): Join {
+    return this.#traps;
+  }
+
+  /** Shows the verifier a bound that is known here; beyond it lies a run that ends in the fallback. */
+  bound(word: Operand, most: bigint): void {
+    if (typeof word === "bigint") return;
+    const beyond = this.ir.block();
+    beyond.isCold = true;
+    const { cells, facts } = this;
+    this.guard(word, most, beyond);
+    const { block } = this;
+    const after = this.facts;
+    this.block = beyond;
+    this.cells = new Map(cells);
+    this.facts = new Map(facts);
+    this.goto(this.trapLoop());
+    this.block = block;
+    this.cells = cells;
+    this.facts = after;
+  }
+
+  /** Counts a round of a loop or a call against the budget. */
+  protected abstract charge(): void;
+
+  /** Writes a record: the place, and the words of `values`. */
+  log(
+    kind: "print" | "error",
+    expressions: readonly Expression[],
+    holes: readonly (readonly [Expression, Abstract])[],
+  ): void {
+    const parts: { hole: Expression; as: Captured; value: Abstract }[] = holes.map(([hole, value]) => ({
+      hole,
+      as: this.#captured(value),
+      value,
+    }));
+    const site = this.#site({
+      kind,
+      span: this.span,
+      message: undefined,
+      expressions,
+      captured: parts.map(({ hole, as }) => ({ hole, as })),
+    });
+    const record = this.address(this.scratch, BigInt(SCRATCH.eventOffset));
+    this.store(8, record, 0, site);
+    let at = 8;
+    const put = (value: Abstract, as: Captured): void => {
+      if (as.kind === "constant") return;
+      if (as.kind === "string") {
+        at = this.#putText(record, at, value as Single);
+        return;
+      }
+      this.store(8, record, at, (value as Int).value);
+      at += 8;
+    };
+    for (const { value, as } of parts) {
+      if (as.kind !== "union") {
+        put(value, as);
+        continue;
+      }
+      if (value.kind !== "union") throw new Error("a union is captured as one");
+      this.store(8, record, at, value.tag);
+      at += 8;
+      for (const [i, [, alternative]] of as.alternatives.entries()) put(value.alternatives[i]!, alternative);
+    }
+    if (at > SCRATCH.eventBytes) this.refuse("too much to print at once", "print less in one call");
+    const result = this.helper(BPF_FUNC.BPF_FUNC_ringbuf_output, [
+      this.map(MAPS.events),
+      record,
+      BigInt(at),
+      0n,
+    ]);
+    const rest = new Join();
+    this.fork(
+      "jeq",
+      result,
+      0n,
+      () => this.goto(rest),
+      () => {
+        this.here.isCold = true;
+        const one = this.launder(1n) as Value;
+        this.emit({
+          op: "atomicAdd",
+          size: 8,
+          to: this.mapValue(MAPS.counters, COUNTERS.lostEvents),
+          offset: 0,
+          value: one,
+          result: undefined,
+          span: this.span,
+        });
+        this.goto(rest);
+      },
+    );
+    this.land(rest);
+  }
+
+  /** A string in a record takes the room of the longest, so that what follows has a fixed place. */
+  #putText(record: Value, at: number, value: Single): number {
+    const { base, offset, length } = this.sliceOf(value);
+    this.store(8, record, at, length);
+    const most = BigInt(MOST_EVENT_TEXT);
+    const { high } = this.rangeOf(length);
+    const room = high < most ? high : most;
+    const cut = new Join();
+    this.fork(
+      "jgt",
+      length,
+      room,
+      () => this.goto(cut, [int(room)]),
+      () => this.goto(cut, [int(length)]),
+    );
+    const bytes = (this.land(cut)[0] as Int).value;
+    this.bound(bytes, room);
+    this.copy(this.address(record, BigInt(at + 8)), bytes, this.address(base, offset));
+    return at + 8 + Number((room + 7n) & ~7n);
+  }
+
+  /** Copies bytes that may lie anywhere; the verifier must see the bounds of `bytes`. */
+  copy(to: Value, bytes: Operand, from: Value): void {
+    this.helper(BPF_FUNC.BPF_FUNC_probe_read_kernel, [to, bytes, from]);
+  }
+
+  #captured(value: Abstract): Captured {
+    if (value.kind === "union") {
+      return {
+        kind: "union",
+        alternatives: value.alternatives.map((single) => [
+          this.kinds.tagOf(this.kinds.shapeOf(single)),
+          this.#captured(single),
+        ]),
+      };
+    }
+    switch (value.kind) {
+      case "nil":
+        return { kind: "constant", value: undefined };
+      case "text":
+        return { kind: "constant", value: value.text };
+      case "slice":
+        return { kind: "string" };
+      case "int":
+      case "bool":
+        return { kind: value.kind };
+      case "table":
+        return { kind: "constant", value: value.table };
+      case "function":
+        return { kind: "constant", value: value.f };
+      default:
+        return this.refuse(
+          `a ${value.kind === "dynamic" ? "table" : value.kind} that is printed`,
+          "print its fields",
+        );
+    }
+  }
+
+  #report(site: Operand): void {
+    const record = this.stack("failure", 8);
+    this.store(8, record, 0, site);
+    this.helper(BPF_FUNC.BPF_FUNC_ringbuf_output, [this.map(MAPS.events), record, 8n, 0n]);
+  }
+
+  // ---- the end
+
+  /** Ends with the hook's first result; see `outcomeOf` of the module `netfilter`. */
+  verdict(values: readonly Abstract[]): void {
+    if (this.block === undefined) return;
+    const [first = NIL, mark = NIL] = values;
+    if (alternativesOf(mark).some((single) => single.kind !== "nil"))
+      this.refuse(
+        "a mark as the second result",
+        "run the script with --on nfqueue: programs of netfilter cannot set marks",
+      );
+    this.cases(first, (single) => {
+      if (single.kind === "text" || single.kind === "slice")
+        this.refuse("a string as the verdict", "return an integer of nf.action");
+      this.goto(this.#verdicts, [single.kind === "int" ? single : int(0n)]);
+    });
+  }
+
+  protected epilogue(): void {
+    const accept = new Join();
+    const drop = new Join();
+    const [verdict] = this.land(this.#verdicts);
+    if (this.block !== undefined) {
+      // Truncated to a C int; out of range is ACCEPT.
+      const word = (verdict as Int).value;
+      const narrow = this.binary("arsh", this.binary("lsh", word, 32n), 32n);
+      const { low, high } = this.rangeOf(word);
+      const c = low >= -(1n << 31n) && high < 1n << 31n ? word : narrow;
+      this.fork(
+        "jgt",
+        c,
+        BigInt(NF_VERDICT.NF_STOP),
+        () => this.goto(accept),
+        () =>
+          this.fork(
+            "jeq",
+            c,
+            BigInt(NF_VERDICT.NF_ACCEPT),
+            () => this.goto(accept),
+            () =>
+              this.fork(
+                "jeq",
+                c,
+                BigInt(NF_VERDICT.NF_DROP),
+                () => this.goto(drop),
+                () => this.punt("a verdict other than DROP and ACCEPT"),
+              ),
+          ),
+      );
+    }
+    this.land(this.#traps);
+    if (this.block !== undefined) {
+      this.here.isCold = true;
+      this.span = undefined;
+      const site = this.#site({
+        kind: "error",
+        span: undefined,
+        message: "instruction budget exceeded",
+        expressions: [],
+        captured: [],
+      });
+      this.goto(this.#failures, [int(site)]);
+    }
+    const [site] = this.land(this.#failures);
+    if (this.block !== undefined) {
+      this.here.isCold = true;
+      this.#report((site as Int).value);
+      this.goto(this.#fallback);
+    }
+    this.land(this.#fallback);
+    if (this.block !== undefined) this.goto(accept);
+    this.land(this.#busy);
+    if (this.block !== undefined) {
+      const busy = "another hook of this script has not ended";
+      const site = this.#site({
+        kind: "error",
+        span: undefined,
+        message: busy,
+        expressions: [],
+        captured: [],
+      });
+      this.#report(site);
+      this.goto(this.#pass);
+    }
+    const unlock = (): void => {
+      if (!this.shared.needs.has("lock")) return;
+      const lock = this.mapValue(MAPS.state, STATE.lock);
+      this.store(8, lock, STATE.holder, 0n);
+      const result = this.ir.value("int");
+      this.emit({ op: "exchange", to: lock, offset: 0, value: 0n, result, span: undefined });
+    };
+    this.land(accept);
+    if (this.block !== undefined) {
+      unlock();
+      this.goto(this.#pass);
+    }
+    this.land(drop);
+    if (this.block !== undefined) {
+      unlock();
+      this.end({ op: "return", value: 0n, span: undefined });
+    }
+    this.land(this.#pass);
+    if (this.block !== undefined) this.end({ op: "return", value: 1n, span: undefined });
+  }
+}

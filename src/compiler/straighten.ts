@@ -1,0 +1,104 @@
+/** Fewer blocks: unreachable ones go, empty ones are passed by, and those in a row become one. */
+
+import { substituteTerminator } from "./decide.ts";
+import {
+  type Block,
+  conditionOf,
+  type Edge,
+  edgesOf,
+  type IrFunction,
+  type Operand,
+  operandsOf,
+  reachable,
+  Value,
+} from "./ir.ts";
+import { mapEdges, needsValue, Substitution, substituteInstruction } from "./substitute.ts";
+
+/** Gives whether anything changed. */
+export function straighten(ir: IrFunction): boolean {
+  const before = ir.blocks.length;
+  const isThreaded = skipEmpty(ir);
+  mergeRows(ir);
+  ir.blocks.splice(0, ir.blocks.length, ...reachable(ir));
+  return isThreaded || ir.blocks.length !== before;
+}
+
+/** How often each value is read. */
+function countReads(order: readonly Block[]): Map<Value, number> {
+  const counts = new Map<Value, number>();
+  const count = (operand: unknown): void => {
+    if (operand instanceof Value) counts.set(operand, (counts.get(operand) ?? 0) + 1);
+  };
+  for (const block of order) {
+    for (const instruction of block.instructions) operandsOf(instruction).forEach(count);
+    conditionOf(block.terminator!).forEach(count);
+    for (const edge of edgesOf(block.terminator!)) edge.args.forEach(count);
+  }
+  return counts;
+}
+
+/** Leads edges past blocks that only pass their parameters on. */
+function skipEmpty(ir: IrFunction): boolean {
+  const order = reachable(ir);
+  const reads = countReads(order);
+  const passing = new Map<Block, Edge>();
+  for (const block of order) {
+    const end = block.terminator!;
+    if (block === ir.entry || block.instructions.length > 0 || end.op !== "jump" || end.to.target === block)
+      continue;
+    // Whoever else reads a parameter lies behind this block and needs it to stay.
+    const own = (value: Value): number => end.to.args.filter((operand) => operand === value).length;
+    if (block.parameters.every((value) => (reads.get(value) ?? 0) === own(value))) passing.set(block, end.to);
+  }
+  let isChanged = false;
+  const through = (edge: Edge): Edge => {
+    // Empty blocks in a circle are passed by once each.
+    for (let steps = passing.size; steps > 0; steps--) {
+      const onward = passing.get(edge.target);
+      if (onward === undefined) break;
+      const { args, target } = edge;
+      const given = new Map<Operand, Operand>(target.parameters.map((value, index) => [value, args[index]!]));
+      edge = {
+        target: onward.target,
+        args: onward.args.map((operand) => given.get(operand) ?? operand),
+      };
+      isChanged = true;
+    }
+    return edge;
+  };
+  for (const block of order) block.terminator = mapEdges(block.terminator!, through);
+  return isChanged;
+}
+
+/** Appends a block to its only predecessor, when that goes nowhere else. */
+function mergeRows(ir: IrFunction): void {
+  const order = reachable(ir);
+  const entries = new Map<Block, number>([[ir.entry, 1]]);
+  for (const block of order)
+    for (const { target } of edgesOf(block.terminator!)) entries.set(target, (entries.get(target) ?? 0) + 1);
+  const needed = needsValue(ir);
+  const by = new Substitution();
+  const merged = new Set<Block>();
+  for (const block of order) {
+    if (merged.has(block)) continue;
+    for (let end = block.terminator!; end.op === "jump"; end = block.terminator!) {
+      const { target, args } = end.to;
+      if (target === block || entries.get(target) !== 1) break;
+      // A constant cannot stand for an address; as an argument it can.
+      if (target.parameters.some((value, index) => typeof args[index] === "bigint" && needed.has(value)))
+        break;
+      for (const [index, parameter] of target.parameters.entries()) by.set(parameter, args[index]!);
+      // One by one: a long row would be too many arguments for one call.
+      for (const instruction of target.instructions) block.instructions.push(instruction);
+      block.terminator = target.terminator;
+      if (target.isCold && block !== ir.entry) block.isCold = true;
+      merged.add(target);
+    }
+  }
+  if (by.size === 0) return;
+  for (const block of reachable(ir)) {
+    for (const [index, instruction] of block.instructions.entries())
+      block.instructions[index] = substituteInstruction(instruction, by);
+    block.terminator = substituteTerminator(block.terminator!, by);
+  }
+}

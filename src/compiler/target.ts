@@ -1,0 +1,88 @@
+/**
+ * What a compiled hook finds around it: where the kernel keeps the fields it reads (they differ from build to build,
+ * so whoever compiles asks BTF), and the memory that its programs share with user space.
+ */
+
+/** Offsets in bytes. */
+export interface KernelLayout {
+  readonly bpf_nf_ctx: { readonly state: number; readonly skb: number };
+  readonly sk_buff: {
+    readonly len: number;
+    readonly data_len: number;
+    readonly data: number;
+    readonly mark: number;
+    readonly dev: number;
+    readonly vlan_tci: number;
+    readonly vlan_all: number;
+    readonly _nfct: number;
+  };
+  readonly net_device: { readonly ifindex: number };
+  readonly nf_conn: { readonly mark: number; readonly status: number };
+}
+
+/** Linux 6.18 of x86-64; what the interpreter's packets look like. */
+export const EXAMPLE_LAYOUT: KernelLayout = {
+  bpf_nf_ctx: { state: 0, skb: 8 },
+  sk_buff: {
+    len: 112,
+    data_len: 116,
+    data: 200,
+    mark: 164,
+    dev: 16,
+    vlan_tci: 158,
+    vlan_all: 156,
+    _nfct: 104,
+  },
+  net_device: { ifindex: 224 },
+  nf_conn: { mark: 168, status: 128 },
+};
+
+/**
+ * A per-CPU page: the packet when it has to be copied, then strings that the hook builds, then a record of the log.
+ * The verifier bounds place and length of a string apart, so that as many bytes again must follow the heap.
+ */
+export const SCRATCH = {
+  windowBytes: 4096,
+  heapOffset: 4096 + 64,
+  heapBytes: 8192,
+  eventOffset: 4096 + 64 + 8192 + 512,
+  eventBytes: 4096,
+  bytes: 24576,
+} as const;
+
+/** The words of map `config`: what user space sets and no program writes. */
+export const CONFIG = {
+  /** Always 0, which the verifier does not know. */
+  zero: 0,
+  /** Loops and calls of one run. */
+  budget: 8,
+  /** What must be added to the clock of atomic time for nanoseconds since the epoch. */
+  timeOffset: 16,
+  bytes: 24,
+} as const;
+
+/** The words of map `counters`: what programs count beside what scripts see. */
+export const COUNTERS = { lostEvents: 0, bytes: 8 } as const;
+
+export const MAPS = {
+  config: "config",
+  scratch: "scratch",
+  rodata: "rodata",
+  state: "state",
+  events: "events",
+  counters: "counters",
+} as const;
+
+/** A map that programs need, with what is in it at the start. */
+export interface MapSpec {
+  readonly name: string;
+  /** BPF_MAP_TYPE_* */
+  readonly type: number;
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly maxEntries: number;
+  readonly flags: number;
+  readonly entries: readonly (readonly [key: Uint8Array, value: Uint8Array])[];
+  /** No program writes it: it may be frozen, and the verifier may take its contents as constants. */
+  readonly isConstant: boolean;
+}

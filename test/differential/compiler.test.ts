@@ -1,0 +1,98 @@
+/**
+ * What the compiler's back half makes of random functions, in the real kernel: its verifier takes every program, and
+ * a test run leaves the same map value as an evaluator of the SSA form. Nothing is attached or pinned.
+ */
+
+import { afterEach, describe, expect, test } from "vitest";
+import { generate } from "../../src/compiler/generate.ts";
+import { optimize } from "../../src/compiler/optimize.ts";
+import { printIr } from "../../src/compiler/print-ir.ts";
+import { evaluateIr } from "../../src/compiler/testing/evaluate-ir.ts";
+import { randomIr, randomStateOf, STATE, STATE_BYTES } from "../../src/compiler/testing/random-ir.ts";
+import { disassemble } from "../../src/ebpf/disassemble.ts";
+import { encode, relocate } from "../../src/ebpf/instruction.ts";
+import type { Program } from "../../src/ebpf/program-builder.ts";
+import { randomOf } from "../../src/ebpf/testing.ts";
+import { createKernelMap, type KernelMap, type KernelProgram, loadProgram } from "../../src/linux/bpf.ts";
+import { ErrnoError } from "../../src/linux/errors.ts";
+import { BPF_MAP_TYPE, BPF_PROG_TYPE } from "../../src/uapi/bpf.ts";
+import { assert } from "../../src/util/assert.ts";
+import { numRuns } from "../../src/wire/testing.ts";
+
+/** Why the kernel cannot be asked here, or undefined when it can (and then it must). */
+function whyNoBpf(): string | undefined {
+  if (process.platform !== "linux") return "eBPF needs Linux";
+  return process.getuid?.() === 0 ? undefined : "loading eBPF programs needs root";
+}
+const why = whyNoBpf();
+
+const objects: { close(): void }[] = [];
+function kept<T extends { close(): void }>(object: T): T {
+  objects.push(object);
+  return object;
+}
+function closeAll(): void {
+  for (const object of objects.splice(0)) object.close();
+}
+afterEach(closeAll);
+
+const packet = new Uint8Array(60);
+const key0 = new Uint8Array(4);
+
+describe.skipIf(why)(`generated programs${why ? ` (skipped: ${why})` : ""}`, () => {
+  function load(program: Program, map: KernelMap, text: string): KernelProgram {
+    const instructions = relocate(program.instructions, {
+      map: () => map.fd,
+      kfunc: (name) => assert(false, `no kfunc ${name} here`) as never,
+    });
+    try {
+      const type = BPF_PROG_TYPE.BPF_PROG_TYPE_SCHED_CLS;
+      return kept(loadProgram({ name: "random", type, instructions: encode(instructions) }));
+    } catch (error) {
+      if (!(error instanceof ErrnoError)) throw error;
+      throw new Error(`refused: ${text}\n${disassemble(program.instructions)}\n${error.detail}`);
+    }
+  }
+
+  test("the kernel takes random functions and runs them as they are meant", () => {
+    const runs = numRuns(400);
+    let compared = 0;
+    for (let run = 0; run < runs; run++) {
+      const seed = 3 + run * 7919;
+      const next = randomOf(seed);
+      const ir = randomIr(next, { length: 5 + (next() % 50), alive: 3 + (next() % 22) });
+      const text = `seed ${seed}\n${printIr(ir)}`;
+      const cases = Array.from({ length: 3 }, () => {
+        const before = randomStateOf(next);
+        const expected = before.slice();
+        return {
+          before,
+          result: Number(BigInt.asUintN(32, evaluateIr(ir, { [STATE]: expected }))),
+          expected,
+        };
+      });
+      const map = kept(
+        createKernelMap({
+          name: STATE,
+          type: BPF_MAP_TYPE.BPF_MAP_TYPE_ARRAY,
+          keySize: 4,
+          valueSize: STATE_BYTES,
+          maxEntries: 1,
+        }),
+      );
+      for (const program of [generate(ir), generate(optimize(ir))]) {
+        const loaded = load(program, map, text);
+        for (const { before, result, expected } of cases) {
+          map.update(key0, before);
+          const real = loaded.testRun(packet);
+          const where = `${text}\n${disassemble(program.instructions)}`;
+          expect(real.result, where).toBe(result);
+          expect(map.lookup(key0), where).toEqual(expected);
+          compared++;
+        }
+      }
+      closeAll();
+    }
+    expect(compared).toBe(runs * 6);
+  });
+});
