@@ -76,6 +76,9 @@ export const MACHINE = [
   "stringByte",
 ] as const;
 
+/** What starts an operation that may fail (position.ts). */
+const MARK = /^\n\/\*(\d+)\*\//;
+
 /** Classes that a method is looked for in here; a longer chain may be a ring. */
 const MAX_CLASSES = 16;
 
@@ -208,7 +211,7 @@ export class Emitter {
   /** Starts a line that stands for `span`; `names` are the operands as messages call them. */
   protected mark(span: Span, ...names: (string | undefined)[]): string {
     this.unit.marks.push({ in: this.#place, line: span.line, names });
-    return `\n@${this.unit.marks.length - 1}@`;
+    return `\n/*${this.unit.marks.length - 1}*/`;
   }
 
   /** The same for a call. */
@@ -216,7 +219,7 @@ export class Emitter {
     const isOpen = call.args.at(-1)?.kind === "call" || call.args.at(-1)?.kind === "vararg";
     const given = isOpen ? undefined : call.args.length + (call.method === undefined ? 0 : 1);
     this.unit.marks.push({ in: this.#place, line: call.line, names: [name], given, isCall: true });
-    return `\n@${this.unit.marks.length - 1}@`;
+    return `\n/*${this.unit.marks.length - 1}*/`;
   }
 
   // ---- sites
@@ -240,7 +243,7 @@ export class Emitter {
     }
     const names = [...this.kept, ...this.visible];
     for (let i = 1; i <= this.#temps; i++) if (`t${i}` !== target) names.push(`t${i}`);
-    const [, mark] = /@(\d+)@/.exec(operation) ?? [];
+    const [, mark] = MARK.exec(operation) ?? [];
     const marked = mark === undefined ? undefined : this.unit.marks[Number(mark)];
     this.saved.push({ names, site: marked ?? { in: this.#place, line: span.line, names: [] } });
     const k = this.saved.length;

@@ -13,7 +13,13 @@ import { traceback } from "./lib/traceback.ts";
 import { type FunctionInfo, isStackOverflow, type LinkedChunk, Machine, toLuaError } from "./machine.ts";
 import { meterFor } from "./meter.ts";
 import { parse } from "./parser.ts";
-import { displayName, positionsOfStack, registerSourceMap, reserveSourceName } from "./position.ts";
+import {
+  displayName,
+  positionsOfStack,
+  registerSourceMap,
+  reserveSourceName,
+  SourceMap,
+} from "./position.ts";
 import { LuaTable } from "./table.ts";
 import { type LuaFunction, type LuaResult, type LuaValue, resultList, settle } from "./value.ts";
 
@@ -111,15 +117,16 @@ export class LuaState {
           const version = compileResumable(tree.functions[functionId]!);
           const source = reserveSourceName();
           const names = { source: chunkName, chunk };
-          registerSourceMap(source.id, { ...names, sites: shifted(version.sites) }, isLasting);
-          const link = new Function("$", "make", "places", `${version.code}\n//# sourceURL=${source.name}`);
-          return link(machine, factories, { ...names, sites: version.saved });
+          const link = compiled(["$", "make", "places"], version.code, source.name);
+          registerSourceMap(source.id, new SourceMap(chunkName, chunk, version.marks, link), isLasting);
+          return link(machine, factories, { ...names, sites: version.saved }) as never;
         })();
         return versions[functionId];
       },
     };
-    registerSourceMap(id, { source: chunkName, chunk, sites: shifted(generated.sites) }, isLasting);
-    factories = new Function("$", "chunk", `${generated.code}\n//# sourceURL=${name}`)(machine, linked);
+    const link = compiled(["$", "chunk"], generated.code, name);
+    registerSourceMap(id, new SourceMap(chunkName, chunk, generated.marks, link), isLasting);
+    factories = link(machine, linked) as never;
     return factories[0]!(tree.env.assigned ? { v: env } : env);
   }
 
@@ -221,13 +228,9 @@ export class LuaState {
   }
 }
 
-/** A function's text has two lines of the engine's own before the first of ours. */
-const ENGINE_LINES = 2;
-
-function shifted<T>(sites: T[]): T[] {
-  const result: T[] = [];
-  for (const [line, site] of sites.entries()) if (site !== undefined) result[line + ENGINE_LINES] = site;
-  return result;
+/** A function of generated code, which the engine shows under `name`. */
+function compiled(parameters: string[], code: string, name: string): (...args: unknown[]) => unknown {
+  return new Function(...parameters, `${code}\n//# sourceURL=${name}`) as (...args: unknown[]) => unknown;
 }
 
 /** A stack overflow or a refused allocation of the engine, as a Lua error with the place where it happened. */
@@ -242,5 +245,6 @@ export function withPosition(error: unknown): LuaError {
 
 /** The source that the engine runs for a chunk: for people who want to see it. */
 export function toJavaScript(source: string, chunkName: string): string {
-  return compileChunk(parse(source, chunkName)).code;
+  // Without the marks of positions.
+  return compileChunk(parse(source, chunkName)).code.replace(/^\/\*\d+\*\//gm, "");
 }
