@@ -20,10 +20,13 @@ export interface GeneratedCode {
   readonly marks: readonly Site[];
 }
 
-/** The plain version of a whole chunk: a list of factories, one for each function, by id. */
-export function compileChunk(chunk: Chunk): GeneratedCode {
+/**
+ * The plain version of a whole chunk: a list of factories, one for each function, by id. `runsOnce`: nobody will call
+ * the chunk itself again and again.
+ */
+export function compileChunk(chunk: Chunk, runsOnce: boolean): GeneratedCode {
   chooseWide(chunk);
-  const unit = new Unit();
+  const unit = new Unit(runsOnce);
   const factories = chunk.functions.map((body) => new FunctionEmitter(body, unit, false).factory());
   return finish(
     unit,
@@ -37,7 +40,7 @@ export function compileChunk(chunk: Chunk): GeneratedCode {
  * `make` in scope, and `places` says where the sites are.
  */
 export function compileResumable(body: FunctionBody): GeneratedCode & { readonly saved: readonly Site[] } {
-  const unit = new Unit();
+  const unit = new Unit(false);
   const emitter = new FunctionEmitter(body, unit, true);
   const code = finish(unit, "resumable", `${emitter.factory()}\nreturn make${body.id};`);
   return { ...code, saved: emitter.saved.map(({ site }) => site) };

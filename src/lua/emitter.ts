@@ -52,6 +52,7 @@ export const MACHINE = [
   "keyed",
   "fill",
   "put",
+  "setfield",
   "closure",
   "forprep",
   "forLimit",
@@ -113,11 +114,17 @@ export interface Captured {
 
 /** What the functions of one piece of generated code have in common. */
 export class Unit {
+  /** The main chunk runs once: what it does outside loops is written shortly instead of fast (`isCold`). */
+  readonly runsOnce: boolean;
   /** Positions of the operations that may fail; the text refers to them by index. */
   readonly marks: Site[] = [];
   /** Names that some function assigns as fields, or calls as methods. */
   readonly setters = new Set<string>();
   readonly methods = new Set<string>();
+
+  constructor(runsOnce: boolean) {
+    this.runsOnce = runsOnce;
+  }
 
   /** Functions that access a field of one name: the engine learns the hidden classes for each name. */
   accessors(): string {
@@ -160,6 +167,8 @@ export class Emitter {
   #labels = 0;
   /** Set where a loop without calls counts its rounds in a local. */
   protected localFuel: string | undefined = undefined;
+  /** Loops, and labels that a goto may lead back to, around what is emitted. */
+  #rounds = 0;
 
   constructor(body: FunctionBody, unit: Unit, isResumable: boolean) {
     this.body = body;
@@ -189,6 +198,19 @@ export class Emitter {
     const code = this.#code.join("\n");
     this.#code = outer;
     return { code, first, last: this.saved.length };
+  }
+
+  /** The same for what may run again and again. */
+  protected captureRounds(emit: () => void): Captured {
+    this.#rounds++;
+    const captured = this.capture(emit);
+    this.#rounds--;
+    return captured;
+  }
+
+  /** What is emitted runs once: the engine reads inline forms for longer than it then saves time by them. */
+  protected get isCold(): boolean {
+    return this.#rounds === 0 && this.unit.runsOnce && this.body.id === 0 && !this.isResumable;
   }
 
   /** The body of a compound statement. */
@@ -238,7 +260,7 @@ export class Emitter {
   ): void {
     if (!this.isResumable) {
       const whole = this.handingIn(`${target}=${operation};`);
-      this.emit(fast === undefined ? whole : `if(!(${fast})){${whole}}`);
+      this.emit(fast === undefined || this.isCold ? whole : `if(!(${fast})){${whole}}`);
       return;
     }
     const names = [...this.kept, ...this.visible];

@@ -85,7 +85,7 @@ export class LuaState {
 
   /**
    * Compiles a chunk. `chunkName` is `@path`, `=name`, or the source itself. Throws `LuaError` with the message of a
-   * syntax error. `env` replaces the globals.
+   * syntax error. What a chunk does outside functions and loops is compiled to run once.
    */
   load(source: string, chunkName: string): LuaFunction {
     return this.loadWith(source, chunkName, this.globals);
@@ -93,11 +93,12 @@ export class LuaState {
 
   /** The same with `env` for the globals. */
   loadWith(source: string, chunkName: string, env: LuaValue): LuaFunction {
+    const isLasting = this.#depth === 0;
     let generated: ReturnType<typeof compileChunk>;
     let tree: ReturnType<typeof parse>;
     try {
       tree = parse(source, chunkName);
-      generated = compileChunk(tree);
+      generated = compileChunk(tree, isLasting);
     } catch (error) {
       if (isStackOverflow(error))
         throw new LuaError(`${displayName(chunkName)}: chunk has too many syntax levels`);
@@ -106,7 +107,6 @@ export class LuaState {
     const chunk = displayName(chunkName);
     const { id, name } = reserveSourceName();
     const machine = this.machine;
-    const isLasting = this.#depth === 0;
     let factories: ((...captured: unknown[]) => LuaFunction)[];
     const versions: ReturnType<LinkedChunk["resumableFactory"]>[] = [];
     const linked: LinkedChunk = {
@@ -246,5 +246,5 @@ export function withPosition(error: unknown): LuaError {
 /** The source that the engine runs for a chunk: for people who want to see it. */
 export function toJavaScript(source: string, chunkName: string): string {
   // Without the marks of positions.
-  return compileChunk(parse(source, chunkName)).code.replace(/^\/\*\d+\*\//gm, "");
+  return compileChunk(parse(source, chunkName), true).code.replace(/^\/\*\d+\*\//gm, "");
 }
