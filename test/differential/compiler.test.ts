@@ -113,5 +113,6 @@ describe.skipIf(why)(`generated programs${why ? ` (skipped: ${why})` : ""}`, () 
       closeAll();
     }
     expect(compared).toBe(runs * 6);
-  });
+    // Many more runs (MOONHOOK_FUZZ_RUNS) take many minutes.
+  }, 1_800_000);
 });
