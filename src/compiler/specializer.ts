@@ -873,7 +873,7 @@ export class Specializer extends Operations {
         fields.push([key, value]);
         return;
       }
-      const cell = new Cell(`${object.key}.${key}`);
+      const cell = new Cell(`${object.key}.${key}`, true);
       object.fields.set(key, cell);
       this.cells.set(cell, value);
     };
@@ -1097,7 +1097,7 @@ export class Specializer extends Operations {
   #assignField(object: LocalObject, key: string | number, value: Abstract): void {
     let cell = object.fields.get(key);
     if (cell === undefined) {
-      cell = new Cell(`${object.key}.${key}`);
+      cell = new Cell(`${object.key}.${key}`, true);
       object.fields.set(key, cell);
     }
     this.cells.set(cell, value);
