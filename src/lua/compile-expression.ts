@@ -202,8 +202,9 @@ export class ExpressionEmitter extends ArithmeticEmitter {
   #index(object: Expression, key: Expression, span: Span): Operand {
     const [o, k] = this.#objectAndKey(object, key);
     const target = this.temp();
-    const operation = `${this.mark(span, this.describe(object))}index(${o.text},${k.text})`;
     const name = fieldName(key);
+    const operate = name === undefined ? "index" : "field";
+    const operation = `${this.mark(span, this.describe(object))}${operate}(${o.text},${k.text})`;
     const isTable = tableTest(o);
     if (name !== undefined) {
       this.emitOperation(

@@ -3,6 +3,7 @@
 import type { Block, CallExpression, Expression, Span, Statement, Target, Variable } from "./ast.ts";
 import { isArithmetic } from "./compile-arithmetic.ts";
 import { ExpressionEmitter, isMultiple, nameOf } from "./compile-expression.ts";
+import { jsName } from "./emit-names.ts";
 import type { Operand } from "./emitter.ts";
 import { usedLabels } from "./gotos.ts";
 import { makesCalls } from "./syntax-walk.ts";
@@ -43,11 +44,8 @@ export class StatementEmitter extends ExpressionEmitter {
 
   // ---- blocks
 
-  /** The statements of a block, with its variables out of sight afterwards. */
   protected emitBlock(block: Block): void {
-    const { length } = this.visible;
     this.#emitStatements(block.statements);
-    this.visible.length = length;
   }
 
   #emitStatements(statements: readonly Statement[]): void {
@@ -100,7 +98,7 @@ export class StatementEmitter extends ExpressionEmitter {
       this.emit(`break ${label};`);
     });
     this.#labels.pop();
-    this.emitCompound(`${label}:for(;;)${this.inside(body)}`, body);
+    this.emitCompound(this.loop(`${label}:for(;;)${this.inside(body)}`), body);
   }
 
   /** Several labels: segments as cases of a switch; a goto sets the case and goes round. */
@@ -127,7 +125,7 @@ export class StatementEmitter extends ExpressionEmitter {
     const enter = (i: number): string => (this.isResumable && i > 0 ? `${next}=${i};` : "");
     const cases = segments.map((segment, i) => `case ${i}:${enter(i)}${this.inside(segment)}`).join("\n");
     this.emit(`${next}=0;`);
-    this.emitCompound(`${loop}:for(;;){switch(${next}){${cases}}break;}`, ...segments);
+    this.emitCompound(this.loop(`${loop}:for(;;){switch(${next}){${cases}}break;}`, true), ...segments);
   }
 
   // ---- leaving blocks
@@ -177,7 +175,7 @@ export class StatementEmitter extends ExpressionEmitter {
     this.#scopes.pop();
     this.emit(`${state}=0;`);
     this.emitCompound(
-      `${scope.label}:try${this.inside(body)}catch(e){${this.isResumable ? "pc=0;" : ""}${state}=-1;${error}=e;}`,
+      `${scope.label}:try${this.inside(body)}catch(e){${this.isResumable ? "$.unwinding=false;pc=0;" : ""}${state}=-1;${error}=e;}`,
       body,
     );
     const ignored = this.temp();
@@ -296,11 +294,9 @@ export class StatementEmitter extends ExpressionEmitter {
       this.emit("fuel=$.fuel;");
     }
     this.#loops.push({ ...this.#here(), jump: () => this.emit(leave) });
-    const { length } = this.visible;
     const body = this.capture(() => emit(leave));
-    this.visible.length = length;
     this.#loops.pop();
-    this.emitCompound(`${label}:${head}${this.inside(body)}`, body);
+    this.emitCompound(this.loop(`${label}:${head}${this.inside(body)}`), body);
     if (isCounted) {
       this.localFuel = undefined;
       this.emit("$.fuel=fuel;");
@@ -323,7 +319,7 @@ export class StatementEmitter extends ExpressionEmitter {
   }
 
   #emitFor(s: Extract<Statement, { kind: "for" }>): void {
-    const [i, limit] = [this.temp(), this.temp()];
+    const [control, limit] = [this.temp(), this.temp()];
     const [from, to, by] = this.operands([s.start, s.limit, ...(s.step ? [s.step] : [])]);
     const step = by === undefined ? 1 : by.constant;
     const isSimple =
@@ -334,9 +330,12 @@ export class StatementEmitter extends ExpressionEmitter {
       step !== 0 &&
       Math.abs(step) <= MAX_CONSTANT_STEP;
     if (!isSimple) {
-      this.#emitGeneralFor(s, [from!, to!, by ?? ONE], i, limit);
+      this.#emitGeneralFor(s, [from!, to!, by ?? ONE], control, limit);
       return;
     }
+    // A variable that nothing assigns counts itself.
+    const i = s.variable.assigned || s.variable.isWide ? control : jsName(s.variable);
+    this.locals.add(i);
     this.emit(`${i}=${from!.text};`);
     if (to!.type === "small" && to!.min! >= -LOOP_BOUND && to!.max! <= LOOP_BOUND)
       this.emit(`${limit}=${to!.text};`);
@@ -417,12 +416,10 @@ export class StatementEmitter extends ExpressionEmitter {
     };
     const step = (leave: string): void => {
       this.emitTick(s);
-      const { length } = this.visible;
       const stepped = this.capture(() => {
         this.emit(`if(!${this.mark(s)}${cursor}.step())${leave}`);
         assign([`${cursor}.key`, `${cursor}.value`]);
       });
-      this.visible.length = length;
       const called = this.capture(() => {
         const version = this.isResumable ? `co(${f})` : f;
         this.emitOperation(
@@ -433,7 +430,7 @@ export class StatementEmitter extends ExpressionEmitter {
           "raw",
         );
         this.emit(`if(Array.isArray(${results})){${results}=list(${results});${control}=${results}[0];}`);
-        this.emit(`else{${control}=${results};${results}=[${control}];}`);
+        this.emit(`else{${control}=${results};${s.variables.length > 1 ? `${results}=none;` : ""}}`);
         this.emit(`if(${control}===undefined)${leave}`);
         assign([control, ...s.variables.slice(1).map((_, n) => `${results}[${n + 1}]`)]);
       });
@@ -528,7 +525,6 @@ export class StatementEmitter extends ExpressionEmitter {
     }
     // Kept outside all temporaries: the ends of the scopes come first.
     this.locals.add("result");
-    this.kept.add("result");
     this.emit(`result=${result};`);
     this.#emitExit({ depth: 0, fuel: undefined, jump: () => this.#emitEnd("result") });
   }
