@@ -5,7 +5,7 @@ import { ArithmeticEmitter, integerOperand, isArithmetic, isPure } from "./compi
 import { isItself, jsName } from "./emit-names.ts";
 import { type Operand, VARARG_ROUNDS } from "./emitter.ts";
 import { LONG_TEXT } from "./meter.ts";
-import { MAX_FIELDS } from "./table.ts";
+import { FEW_FIELDS, MAX_FIELDS } from "./table.ts";
 
 const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const NIL: Operand = { text: "undefined", type: "nil" };
@@ -287,7 +287,8 @@ export class ExpressionEmitter extends ArithmeticEmitter {
     // In the order of the source; positional items go in last, as in PUC Lua they do.
     const list = positional.length > 0 ? this.temp() : "";
     if (list !== "") this.emit(`${list}=[undefined];`);
-    this.emit(asFields ? `${target}=new Fields();` : this.handingIn(`${target}=keyed();`));
+    const kind = names.length <= FEW_FIELDS ? "FewFields" : "Fields";
+    this.emit(asFields ? `${target}=new ${kind}();` : this.handingIn(`${target}=keyed();`));
     for (const [i, { key, value }] of items.entries()) {
       this.withTemps(() => {
         if (key === undefined) {

@@ -74,6 +74,7 @@ export const MACHINE = [
   "LuaTable",
   "LuaUserdata",
   "Fields",
+  "FewFields",
   "W",
   "stringByte",
 ] as const;

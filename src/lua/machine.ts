@@ -13,6 +13,7 @@ import { CoroutineClose, closeError, closeReason, Operations, truthOf } from "./
 import { asNative, currentPositions, where } from "./position.ts";
 import {
   type Cursor,
+  FewFields,
   type FieldObject,
   Fields,
   growth,
@@ -139,6 +140,7 @@ export class Machine {
   readonly LuaTable = LuaTable;
   readonly LuaUserdata = LuaUserdata;
   readonly Fields = Fields;
+  readonly FewFields = FewFields;
   readonly W = W;
   readonly drop = settle;
   readonly box = int64.make;
