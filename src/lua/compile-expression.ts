@@ -362,7 +362,7 @@ export class ExpressionEmitter extends ArithmeticEmitter {
       this.emitOperation(
         call,
         target,
-        `${mark}${version}(${args.join(",")})`,
+        `${mark}${callText(version, args)}`,
         undefined,
         wanted === "first" ? "first" : "raw",
       );
@@ -375,7 +375,7 @@ export class ExpressionEmitter extends ArithmeticEmitter {
         this.emit(`${f}=typeof ${callee}==="function"?${callee}:callable(${callee});`);
       } else this.emit(`if(typeof ${f}!=="function")${f}=callable(${f});`);
     }
-    const text = `${target}=${mark}${f}(${args.join(",")})`;
+    const text = `${target}=${mark}${callText(f, args)}`;
     const [subject, at] = args;
     if (isByteCall(call) && args.length === 2 && !at!.startsWith("...")) {
       // What packet scripts do most; everything unusual is the library's.
@@ -403,7 +403,7 @@ export class ExpressionEmitter extends ArithmeticEmitter {
       isPure(last) ? operand : this.hold(operand),
     );
     if (last.kind === "vararg") this.#emitVarargs(last);
-    const rest = last.kind === "call" ? `...list(${this.call(last, "raw")})` : "...va";
+    const rest = last.kind === "call" ? `${SPREAD}${this.call(last, "raw")})` : "...va";
     return [...first.map(({ text }) => text), rest];
   }
 
@@ -428,6 +428,18 @@ export class ExpressionEmitter extends ArithmeticEmitter {
     }
     return `[${this.items(values).join(",")}]`;
   }
+}
+
+/** How all results of a call are put into a list. */
+const SPREAD = "...list(";
+
+/** A call. When its last argument is a call, which mostly gives one value, that is given without a list. */
+export function callText(f: string, args: readonly string[]): string {
+  const all = `${f}(${args.join(",")})`;
+  const last = args.at(-1);
+  if (last?.startsWith(SPREAD) !== true) return all;
+  const result = last.slice(SPREAD.length, -1);
+  return `(Array.isArray(${result})?${all}:${f}(${[...args.slice(0, -1), result].join(",")}))`;
 }
 
 /** `string.byte(s, i)` or `s:byte(i)`, as far as it can be seen. */

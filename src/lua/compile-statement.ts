@@ -2,7 +2,7 @@
 
 import type { Block, CallExpression, Expression, Span, Statement, Target, Variable } from "./ast.ts";
 import { isArithmetic } from "./compile-arithmetic.ts";
-import { ExpressionEmitter, isMultiple, nameOf } from "./compile-expression.ts";
+import { callText, ExpressionEmitter, isMultiple, nameOf } from "./compile-expression.ts";
 import { jsName } from "./emit-names.ts";
 import type { Operand } from "./emitter.ts";
 import { usedLabels } from "./gotos.ts";
@@ -29,7 +29,7 @@ const NIL: Operand = { text: "undefined", type: "nil" };
 /** Loops over numbers stay within this; a budget that outlasts it is refused (state.ts). */
 const LOOP_BOUND = 2 ** 52;
 const START_BOUND = 2 ** 52 + 2 ** 20;
-const MAX_CONSTANT_STEP = 2 ** 16;
+const MAX_STEP = 2 ** 16;
 
 const objectOf = (target: Exclude<Target, { kind: "local" }>): Expression =>
   target.kind === "global" ? target.env : target.object;
@@ -320,19 +320,22 @@ export class StatementEmitter extends ExpressionEmitter {
 
   #emitFor(s: Extract<Statement, { kind: "for" }>): void {
     const [control, limit] = [this.temp(), this.temp()];
-    const [from, to, by] = this.operands([s.start, s.limit, ...(s.step ? [s.step] : [])]);
-    const step = by === undefined ? 1 : by.constant;
+    const [from, to, step] = this.operands([s.start, s.limit, ...(s.step ? [s.step] : [])]);
+    const by = step ?? ONE;
+    const isUp = by.min! > 0;
     const isSimple =
       from!.type === "small" &&
       from!.min! >= -START_BOUND &&
       from!.max! <= START_BOUND &&
-      typeof step === "number" &&
-      step !== 0 &&
-      Math.abs(step) <= MAX_CONSTANT_STEP;
+      by.type === "small" &&
+      (isUp || by.max! < 0) &&
+      by.min! >= -MAX_STEP &&
+      by.max! <= MAX_STEP;
     if (!isSimple) {
-      this.#emitGeneralFor(s, [from!, to!, by ?? ONE], control, limit);
+      this.#emitGeneralFor(s, [from!, to!, by], control, limit);
       return;
     }
+    const stride = by.constant === undefined ? this.keep(by).text : by.text;
     // A variable that nothing assigns counts itself.
     const i = s.variable.assigned || s.variable.isWide ? control : jsName(s.variable);
     this.locals.add(i);
@@ -345,11 +348,10 @@ export class StatementEmitter extends ExpressionEmitter {
       this.emit(`if(!(${isUsual})){${this.handingIn(`${limit}=${this.mark(s)}forLimit(${limit});`)}}`);
     }
     const bound = to!.type === "small" ? [to!.min!, to!.max!] : [-LOOP_BOUND, LOOP_BOUND];
-    const range =
-      step > 0
-        ? { min: from!.min!, max: Math.max(from!.max!, Math.min(bound[1]!, LOOP_BOUND)) }
-        : { min: Math.min(from!.min!, Math.max(bound[0]!, -LOOP_BOUND)), max: from!.max! };
-    const head = `for(;${i}${step > 0 ? "<=" : ">="}${limit};${i}+=${step})`;
+    const range = isUp
+      ? { min: from!.min!, max: Math.max(from!.max!, Math.min(bound[1]!, LOOP_BOUND)) }
+      : { min: Math.min(from!.min!, Math.max(bound[0]!, -LOOP_BOUND)), max: from!.max! };
+    const head = `for(;${i}${isUp ? "<=" : ">="}${limit};${i}+=${stride})`;
     this.#emitLoop(
       s,
       () => {
@@ -537,11 +539,9 @@ export class StatementEmitter extends ExpressionEmitter {
 
   #emitTailCall(call: CallExpression): void {
     const { callee, isFunction, args, mark } = this.callParts(call);
-    const list = args.join(",");
     const f = isFunction ? callee : `(typeof ${callee}==="function"?${callee}:callable(${callee}))`;
-    this.emit(`if(--$.tails<0)return tail(${f},[${list}]);`);
+    this.emit(`if(--$.tails<0)return tail(${f},[${args.join(",")}]);`);
     // Nothing is left to do here afterwards, so a coroutine that is left keeps no frame of this function.
-    if (this.isResumable) this.emit(`return (${mark}co(${f})(${list}));`);
-    else this.emit(`return (${mark}${f}(${list}));`);
+    this.emit(`return (${mark}${callText(this.isResumable ? `co(${f})` : f, args)});`);
   }
 }
