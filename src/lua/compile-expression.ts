@@ -187,7 +187,10 @@ export class ExpressionEmitter extends ArithmeticEmitter {
       links.push(last);
       last = last.right;
     }
-    const values = this.operands([...links.map((link) => link.left), last]);
+    // What an inner link calls must not change the operands of the outer ones: PUC Lua has all of them before.
+    const values = this.operands([...links.map((link) => link.left), last]).map((operand, i) =>
+      i < links.length - 1 ? this.hold(operand) : operand,
+    );
     const target = this.temp();
     let right = values.at(-1)!.text;
     for (let i = links.length - 1; i >= 0; i--) {
