@@ -132,7 +132,7 @@ export abstract class Operations extends ProgramFrame {
         "jeq",
         y,
         0n,
-        () => this.fail(op === "%" ? "attempt to perform 'n%%0'" : "attempt to perform 'n//0'"),
+        () => this.fail(op === "%" ? "attempt to perform 'n%%0'" : "attempt to divide by zero"),
         () => this.goto(rest),
       );
       this.land(rest);
