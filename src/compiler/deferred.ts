@@ -170,6 +170,17 @@ function constantIn(s: Specializer, e: Expression, live: ReadonlyMap<Variable, L
   return undefined;
 }
 
+/** The values of a list whose holes are filled: the last expression may give several. Raises what the script would raise. */
+export function evaluateList(
+  state: LuaState,
+  list: readonly Expression[],
+  holes: ReadonlyMap<Expression, LuaValue>,
+): LuaValue[] {
+  return list.flatMap((e, i) =>
+    i === list.length - 1 ? evaluateAll(state, e, holes) : [evaluate(state, e, holes)],
+  );
+}
+
 /** The value of an expression whose holes are filled. Raises what the script would raise. */
 export function evaluate(state: LuaState, e: Expression, holes: ReadonlyMap<Expression, LuaValue>): LuaValue {
   return firstResult(evaluateAll(state, e, holes));
@@ -209,9 +220,7 @@ function evaluateAll(state: LuaState, e: Expression, holes: ReadonlyMap<Expressi
       return [table];
     }
     case "call": {
-      const args = e.args.flatMap((arg, i) =>
-        i === e.args.length - 1 ? evaluateAll(state, arg, holes) : [one(arg)],
-      );
+      const args = evaluateList(state, e.args, holes);
       const callee = one(e.callee);
       if (e.method === undefined) return resultList(state.call(callee as LuaFunction, ...args));
       const method = plain.index(callee, e.method) as LuaFunction;

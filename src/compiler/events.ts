@@ -3,7 +3,8 @@
  * place in the script and the words of the values that its message needs; the text is made in user space, by the
  * interpreter that the script was loaded with.
  *
- *     u64 place; then for each value: u64 word (nil, booleans, integers), or u64 length and the bytes, padded to 8
+ *     u64 place; then for each value: nothing (constants), u64 word (booleans, integers), or u64 length and as many bytes
+ *     as the string may have at most, padded to 8; for a union: u64 tag, then all alternatives, of which one was written
  */
 
 import type { SourceSpan } from "../ebpf/program-builder.ts";
@@ -13,7 +14,9 @@ import type { LuaValue } from "../lua/value.ts";
 /** How one value travels in a record. */
 export type Captured =
   | { readonly kind: "constant"; readonly value: LuaValue }
-  | { readonly kind: "int" | "bool" | "string" }
+  | { readonly kind: "int" | "bool" }
+  /** `room` bytes lie in the record, whatever the length says. */
+  | { readonly kind: "string"; readonly room: number }
   /** A word that says which, then all that any of them needs. */
   | { readonly kind: "union"; readonly alternatives: readonly (readonly [tag: bigint, Captured])[] };
 

@@ -322,7 +322,7 @@ export abstract class ProgramFrame extends Control {
     const put = (value: Abstract, as: Captured): void => {
       if (as.kind === "constant") return;
       if (as.kind === "string") {
-        at = this.#putText(record, at, value as Single);
+        at = this.#putText(record, at, value as Single, BigInt(as.room));
         return;
       }
       this.store(8, record, at, (value as Int).value);
@@ -370,12 +370,9 @@ export abstract class ProgramFrame extends Control {
   }
 
   /** A string in a record takes the room of the longest, so that what follows has a fixed place. */
-  #putText(record: Value, at: number, value: Single): number {
+  #putText(record: Value, at: number, value: Single, room: bigint): number {
     const { base, offset, length } = this.sliceOf(value);
     this.store(8, record, at, length);
-    const most = BigInt(MOST_EVENT_TEXT);
-    const { high } = this.rangeOf(length);
-    const room = high < most ? high : most;
     const cut = new Join();
     this.fork(
       "jgt",
@@ -388,6 +385,12 @@ export abstract class ProgramFrame extends Control {
     this.bound(bytes, room);
     this.copy(this.address(record, BigInt(at + 8)), bytes, this.address(base, offset));
     return at + 8 + Number((room + 7n) & ~7n);
+  }
+
+  #roomOf(length: Operand): bigint {
+    const most = BigInt(MOST_EVENT_TEXT);
+    const { high } = this.rangeOf(length);
+    return high < most ? high : most;
   }
 
   /** Copies bytes that may lie anywhere; the verifier must see the bounds of `bytes`. */
@@ -411,7 +414,7 @@ export abstract class ProgramFrame extends Control {
       case "text":
         return { kind: "constant", value: value.text };
       case "slice":
-        return { kind: "string" };
+        return { kind: "string", room: Number(this.#roomOf(value.length)) };
       case "int":
       case "bool":
         return { kind: value.kind };
