@@ -296,7 +296,8 @@ export abstract class ArithmeticEmitter extends Emitter {
 
   #computeNumber(tree: Node): Operand {
     const conditions = numberConditions(tree);
-    const inline = conditions === undefined ? undefined : this.#inline(tree, conditions);
+    const isOutOfLine = conditions === undefined || (conditions.length > 0 && this.isCold);
+    const inline = isOutOfLine ? undefined : this.#inline(tree, conditions);
     const type = leavesAreIntegers(tree) ? "integer" : "any";
     if (conditions === undefined || inline === undefined) {
       const target = this.temp();

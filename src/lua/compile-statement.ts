@@ -95,7 +95,7 @@ export class StatementEmitter extends ExpressionEmitter {
       this.emit(`continue ${label};`);
     };
     this.#labels.push({ name, ...this.#here(), jump });
-    const body = this.capture(() => {
+    const body = this.captureRounds(() => {
       emit();
       this.emit(`break ${label};`);
     });
@@ -120,7 +120,7 @@ export class StatementEmitter extends ExpressionEmitter {
     }
     const starts = [0, ...labels.map(({ index }) => index + 1)];
     const segments = starts.map((start, i) =>
-      this.capture(() => emitRange(start, labels[i]?.index ?? statements.length)),
+      this.captureRounds(() => emitRange(start, labels[i]?.index ?? statements.length)),
     );
     this.#labels.length -= labels.length;
     // A function that is left must know where it is, also when it came here from the segment before.
@@ -297,7 +297,7 @@ export class StatementEmitter extends ExpressionEmitter {
     }
     this.#loops.push({ ...this.#here(), jump: () => this.emit(leave) });
     const { length } = this.visible;
-    const body = this.capture(() => emit(leave));
+    const body = this.captureRounds(() => emit(leave));
     this.visible.length = length;
     this.#loops.pop();
     this.emitCompound(`${label}:${head}${this.inside(body)}`, body);

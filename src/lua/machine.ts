@@ -432,6 +432,13 @@ export class Machine {
     table.set(key, value);
   };
 
+  /** `object.name = value` where it is done once: the field is one that compiled code then finds. */
+  readonly setfield = (object: LuaValue, name: string, value: LuaValue): void => {
+    const isPlain = object instanceof LuaTable && object.get(name) === undefined && object.storesPlainly();
+    if (isPlain && value !== undefined && object.takesField(name)) object.fields[name] = value;
+    else this.plain.setindex(object, name, value);
+  };
+
   readonly fill = (table: LuaTable, values?: LuaValue[]): LuaTable => {
     if (values !== undefined) for (let i = 1; i < values.length; i++) table.set(i, values[i]);
     return table;
