@@ -1,7 +1,7 @@
 /** Expressions to JavaScript, except arithmetic. Array items and fields are read inline, everything else out of line. */
 
 import type { BinaryOperator, CallExpression, Expression, Span } from "./ast.ts";
-import { ArithmeticEmitter, integerOperand, isArithmetic, isPure } from "./compile-arithmetic.ts";
+import { ArithmeticEmitter, integerOperand, isArithmetic, isPure, isStill } from "./compile-arithmetic.ts";
 import { isItself, jsName } from "./emit-names.ts";
 import { type Operand, VARARG_ROUNDS } from "./emitter.ts";
 import { LONG_TEXT } from "./meter.ts";
@@ -54,11 +54,11 @@ export class ExpressionEmitter extends ArithmeticEmitter {
 
   /** Evaluates expressions in order; what comes first is kept from what later ones may assign. */
   protected operands(list: readonly Expression[]): Operand[] {
-    let arePure = true;
+    let areStill = true;
     const isLater: boolean[] = [];
     for (let i = list.length - 1; i >= 0; i--) {
-      isLater[i] = arePure;
-      arePure &&= isPure(list[i]!);
+      isLater[i] = areStill;
+      areStill &&= isStill(list[i]!);
     }
     return list.map((e, i) => {
       const operand = this.operand(e);
@@ -349,7 +349,7 @@ export class ExpressionEmitter extends ArithmeticEmitter {
       return { callee, isFunction: false, args, mark: this.markCall(call, `method '${method}'`) };
     }
     let callee = this.operand(call.callee);
-    if (!call.args.every(isPure) || callee.isComplex === true) callee = this.hold(callee);
+    if (!call.args.every(isStill) || callee.isComplex === true) callee = this.hold(callee);
     const args = this.items(call.args);
     const mark = this.markCall(call, this.describe(call.callee));
     return { callee: callee.text, isFunction: callee.type === "function", args, mark };

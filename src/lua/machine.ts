@@ -59,8 +59,11 @@ const TAILS = 200;
 const MAX_CALL_CHAIN = 15;
 /** More extra arguments than the engine takes in a call. */
 const MAX_VARARGS = 60_000;
-/** Bounds of loops over numbers in compiled code (compile-statement.ts). */
-const LOOP_BOUND = 2 ** 52;
+/**
+ * Loops over numbers in compiled code stay within this, as nothing runs long enough to come here (compile-statement.ts).
+ * No other range that the compiler knows ends near it.
+ */
+export const LOOP_BOUND = 2 ** 52 - 2 ** 30;
 
 export interface Limits {
   readonly memoryLimitBytes: number;
