@@ -285,9 +285,12 @@ export abstract class ProgramFrame extends Control {
   }
 
   /** `chunk:line: message`, as Lua has it. */
-  positioned(message: string): string {
-    return this.span === undefined ? message : `${this.span.chunk}:${this.span.line}: ${message}`;
+  positioned(message: string, at = this.span): string {
+    return at === undefined || this.isBare ? message : `${at.chunk}:${at.line}: ${message}`;
   }
+
+  /** No line of the script is where errors come from. */
+  isBare = false;
 
   /** Raises an error of Lua whose text is known. This path ends. */
   fail(message: string): void {

@@ -150,9 +150,10 @@ local class = setmetatable({}, { __index = { inherited = 77 } })
 local function clamp(v, low, high) if v < low then return low elseif v > high then return high end return v end
 local function pair(a, b) return b, a end
 local function sum(...) local a, b, c = ... return (a or 0) + (b or 0) + (c or 0) + select("#", ...) end
-local function maybe(v) if v & 1 == 0 then return v end end
+local function maybe(v) if v & 1 == 0 then return v end return nil end
 local function down(n) if n <= 0 then return 0 end return 1 + down(n - 1) end
 local function check(v, text) if v < 0 then error(text) end return v end
+local function blame(v) if v > 9 then error("too large", 2) end return v end
 `;
 
 export function generateHook(c: Choices): string {
@@ -406,7 +407,13 @@ end }
           () => `check, ${this.#integer(2)}, "negative"`,
           () => `error, "boom", 0`,
           () => `function() return d:getuint16(${this.#integer(1)}) end`,
-          () => `string.byte, ${this.#string(1)}, ${this.#bounded(20)}`,
+          () => `string.byte, ${this.#string(1)}, ${this.#bounded(20)} + 1`,
+          () => `string.byte, ${this.#variable("maybe string") ?? "nil"}`,
+          () => `blame, ${this.#integer(1)}`,
+          () => `error, "boom"`,
+          () => `error`,
+          () => `error, ${this.#integer(0)}`,
+          () => `function() blame(${this.#integer(1)}) end`,
           () => `function() local t = config.missing return t.x end`,
           () => `assert, ${this.#condition(1)}, "asserted"`,
         ])()})`,
@@ -549,6 +556,25 @@ end }
       () => `local x = ${this.#variable("maybe integer") ?? "nil"} < 3`,
       () => `string.byte(${this.#variable("maybe string") ?? "nil"})`,
       () => `check(${this.#integer(2)}, "below zero")`,
+      () => `blame(${this.#integer(2)})`,
+      () => `local x = (${this.#string(1)}):sub(${this.#variable("maybe integer") ?? "nil"})`,
+      () => `local x = (${this.#string(1)}):rep(${this.#variable("maybe integer") ?? "nil"})`,
+      () => `local x = d:getuint16(${this.#variable("maybe integer") ?? "nil"})`,
+      () => `local x = ${this.#variable("maybe integer") ?? "nil"} & 1`,
+      () => `local x = -${this.#atom(this.#variable("maybe string") ?? "nil")}`,
+      () => `print("x" .. ${this.#variable("maybe integer") ?? "nil"})`,
+      () => `print(1 + ${this.#variable("maybe integer") ?? "nil"})`,
+      () => `print(("%d %s"):format(${this.#variable("maybe integer") ?? "nil"}, ${this.#integer(0)}))`,
+      () => `print(string.format("%x", ${this.#variable("maybe integer") ?? "nil"}))`,
+      () => `print((${this.#string(1)}):sub(${this.#variable("maybe integer") ?? "nil"}))`,
+      () => `local x = ${this.#integer(1)} < ${this.#string(0)}`,
+      () => `local x = list.field.more`,
+      () => `local x = (${this.#variable("maybe integer") ?? "nil"}).y`,
+      () => `for i = 1, ${this.#c.pick(["nil", '"3"', '"x"', "{}"])} do print(i) end`,
+      () => `for i = ${this.#integer(1)}, 3, ${c.pick(["0", "nil"])} do print(i) end`,
+      () => `local x = ${this.#integer(0)} .. {}`,
+      () => `nothing.x = 1`,
+      () => `local x = assert()`,
       () => `local x = math.max(${this.#variable("maybe integer") ?? "nil"}, 3)`,
       () => `local x = skb:nothing()`,
       () => `local x = missing(1)`,
@@ -672,7 +698,8 @@ end }
       [2, () => `${c.pick(["words", "names"])}[${this.#string(depth - 1)}]`],
       [
         2,
-        () => `(string.byte(${this.#string(depth - 1)}, ${c.pick([...SMALL.slice(0, 14), this.#integer(0)])}))`,
+        () =>
+          `(string.byte(${this.#string(depth - 1)}, ${c.pick([...SMALL.slice(0, 14), this.#integer(0)])}))`,
       ],
       [1, () => `maybe(${this.#integer(depth - 1)})`],
       [1, () => `(${this.#condition(depth - 1)} and ${this.#integer(depth - 1)} or nil)`],
