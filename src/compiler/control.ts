@@ -278,6 +278,8 @@ export abstract class Control extends IrEmitter {
         return [value.base, value.offset, value.length];
       case "dynamic":
         return [value.id];
+      case "deferred":
+        return value.args.flatMap((arg) => this.#wordsOf(arg));
       default:
         return [];
     }
@@ -294,6 +296,16 @@ export abstract class Control extends IrEmitter {
         return { kind: "slice", base: words[0] as Value, offset: words[1]!, length: words[2]! };
       case "dynamic":
         return { ...proto, id: words[0]! };
+      case "deferred": {
+        let taken = 0;
+        const args = proto.args.map((arg) => {
+          if (arg.kind === "text") return arg;
+          const count = this.#wordKinds(arg).length;
+          taken += count;
+          return this.#withWords(arg, words.slice(taken - count, taken));
+        });
+        return { ...proto, args };
+      }
       default:
         return proto;
     }
@@ -308,6 +320,8 @@ export abstract class Control extends IrEmitter {
       case "slice":
       case "text":
         return ["pointer", "int", "int"];
+      case "deferred":
+        return proto.args.flatMap((arg) => (arg.kind === "text" ? [] : this.#wordKinds(arg)));
       default:
         return [];
     }

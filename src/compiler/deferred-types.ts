@@ -6,22 +6,29 @@
  * Functions of the script are taken to work.
  */
 
-import { toBigInt } from "../lua/int64.ts";
 import { type Abstract, alternativesOf, typeOf } from "./abstract.ts";
 import { Join } from "./control.ts";
+import { MOST_EVENT_TEXT } from "./events.ts";
 import type { Specializer } from "./specializer.ts";
 
 /** What is known of the value of a part: its types, unless nobody knows, and itself, if the program has it. */
 export interface Part {
   readonly types: readonly string[] | undefined;
   readonly value?: Abstract;
+  /** A string that may be longer than a record has room for. */
+  readonly isLong?: boolean;
 }
 
 export const part = (...types: string[]): Part => ({ types });
 export const UNKNOWN: Part = { types: undefined };
-export const partOf = (value: Abstract): Part => ({
+export const partOf = (s: Specializer, value: Abstract): Part => ({
   types: [...new Set(alternativesOf(value).map(typeOf))],
   value,
+  isLong: alternativesOf(value).some(
+    (single) =>
+      single.kind === "deferred" ||
+      (single.kind === "slice" && s.rangeOf(single.length).high > BigInt(MOST_EVENT_TEXT)),
+  ),
 });
 
 /** Whether every type that the part may have is one of these; nobody knows better than the script's own functions. */
@@ -89,6 +96,9 @@ const SIGNATURES: Readonly<Record<string, Signature>> = {
   "math.min": signature(INTEGER, 1, NUMBER, NUMBER, NUMBER, NUMBER),
 };
 
+/** What these find in a string that was cut for its record would not be what is in the string. */
+const LOOKS_INSIDE = new Set(["string.byte", "string.find", "string.len", "string.match", "string.sub"]);
+
 /** What the directives of a constant format want, one for each argument behind it; undefined for one that is wrong. */
 function directives(format: string): Parameter[] | undefined {
   const wanted: Parameter[] = [];
@@ -123,6 +133,8 @@ export function calledLater(
 ): Part | undefined {
   const wanted = signatureOf(name, args);
   if (wanted === undefined || args.length < wanted.required) return undefined;
+  const isLong = args.some((given) => given.isLong === true);
+  if (LOOKS_INSIDE.has(name) && isLong) return undefined;
   const short = name.slice(name.indexOf(".") + 1);
   for (const [i, given] of args.entries()) {
     const parameter = wanted.parameters[i];
@@ -134,12 +146,12 @@ export function calledLater(
     );
     if (!isChecked) return undefined;
   }
-  return wanted.result;
+  return { ...wanted.result, isLong };
 }
 
 /** Whether a part is a constant integer other than 0: what may be divided by. */
 export function isDivisor({ value }: Part, s: Specializer): boolean {
   if (value?.kind !== "int") return false;
   const constant = s.constantOf(value.value);
-  return constant !== undefined && constant !== toBigInt(0);
+  return constant !== undefined && constant !== 0n;
 }

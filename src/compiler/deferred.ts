@@ -5,12 +5,12 @@
  */
 
 import type { Block, Expression, FunctionBody, Variable } from "../lua/ast.ts";
-import { describe } from "../lua/emit-names.ts";
+import { describe, isItself, needsCell } from "../lua/emit-names.ts";
 import type { LuaState } from "../lua/state.ts";
 import { blocksOf, expressionsOf, operandsOf } from "../lua/syntax-walk.ts";
 import { LuaTable } from "../lua/table.ts";
 import { firstResult, type LuaFunction, type LuaValue, resultList } from "../lua/value.ts";
-import { type Abstract, typeOf } from "./abstract.ts";
+import { type Abstract, type Closure, type Single, typeOf } from "./abstract.ts";
 import {
   calledLater,
   check,
@@ -45,7 +45,7 @@ function visit(s: Specializer, e: Expression, holes: Hole[]): Part {
   holes.length = before;
   const value = s.expression(e);
   holes.push([e, value]);
-  return partOf(value);
+  return partOf(s, value);
 }
 
 /** Undefined when the expression is better evaluated now. */
@@ -58,7 +58,7 @@ function visitLater(s: Specializer, e: Expression, holes: Hole[]): Part | undefi
       return part("boolean");
     case "integer":
     case "string":
-      return partOf(s.expression(e));
+      return partOf(s, s.expression(e));
     case "paren":
       return visit(s, e.inner, holes);
     case "unary": {
@@ -106,18 +106,13 @@ function visitBinary(
   const both = (types: readonly string[]): boolean => isAlways(left, types) && isAlways(right, types);
   if (op === "..") {
     s.at(e);
-    const isChecked = [
-      [right, e.right],
-      [left, e.left],
-    ] as const;
-    // Lua looks at the right operand only when the left one can be joined.
-    return isChecked.toReversed().every(([given, operand]) =>
+    const joins = (given: Part, operand: Expression): boolean =>
       check(s, given, TEXT, (type) => {
         const name = describe(operand, s.frame.body);
         s.fail(`attempt to concatenate a ${type} value${name === undefined ? "" : ` (${name})`}`);
-      }),
-    )
-      ? part("string")
+      });
+    return joins(left, e.left) && joins(right, e.right)
+      ? { types: ["string"], isLong: left.isLong === true || right.isLong === true }
       : undefined;
   }
   if (["<", "<=", ">", ">="].includes(op))
@@ -256,6 +251,36 @@ export function evaluateList(
   return list.flatMap((e, i) =>
     i === list.length - 1 ? evaluateAll(state, e, holes) : [evaluate(state, e, holes)],
   );
+}
+
+/** The functions whose calls may wait until their results are printed, with the types of these. */
+export const DEFERRED: Readonly<Record<string, readonly ("string" | "number")[]>> = {
+  "string.gsub": ["string", "number"],
+  "string.format": ["string"],
+  "string.rep": ["string"],
+  "string.reverse": ["string"],
+  "string.char": ["string"],
+  "string.pack": ["string"],
+  "table.concat": ["string"],
+  tostring: ["string"],
+};
+
+/** A function that the hook makes, as a constant: if it only computes, and from constants. */
+export function pureClosure(s: Specializer, { body, frame }: Closure): Single | undefined {
+  const captured: unknown[] = [];
+  const live = new Map<Variable, LiveVariable>();
+  for (const variable of body.upvalues) {
+    if (isItself(variable, body)) return undefined;
+    const value = s.constantValue(s.readIn(frame, variable));
+    if (value === undefined) return undefined;
+    const known = frame.liveVariable(variable);
+    if (known !== undefined && s.isMutableVariable(known)) return undefined;
+    live.set(variable, { name: variable.name, cell: undefined, get: () => value.value });
+    captured.push(needsCell(variable) ? { v: value.value } : value.value);
+  }
+  if (!isPureBody(s, body, live, new Set())) return undefined;
+  const f = s.instantiate(body, captured);
+  return f === undefined ? undefined : { kind: "function", f };
 }
 
 /** The value of an expression whose holes are filled. Raises what the script would raise. */

@@ -52,7 +52,7 @@ export abstract class Operations extends ProgramFrame {
         const x = this.numeral(a);
         const y = this.numeral(b);
         const isBitwise = !ARITHMETIC.has(op);
-        if (a.kind === "slice" || b.kind === "slice")
+        if ([a, b].some(({ kind }) => kind === "slice" || kind === "deferred"))
           this.refuse(
             "arithmetic on a string of the packet",
             "use string.byte or string.unpack to get integers",
@@ -273,9 +273,9 @@ export abstract class Operations extends ProgramFrame {
       return;
     }
     const constant = a.kind === "text" ? a : b.kind === "text" ? b : undefined;
-    const slice = (a.kind === "slice" ? a : b) as Slice;
+    const slice = this.sliceOf(a.kind === "text" ? b : a);
     if (constant === undefined) {
-      this.#equalSlices(a as Slice, b as Slice, yes, no);
+      this.#equalSlices(slice, this.sliceOf(b), yes, no);
       return;
     }
     if (constant.text.length > MOST_COMPARED) {
@@ -434,8 +434,7 @@ export abstract class Operations extends ProgramFrame {
   protected heapAddress(offset: Operand): Value {
     const constant = this.constantOf(offset);
     if (constant !== undefined) return this.address(this.heap, constant);
-    this.bound(offset, BigInt(SCRATCH.heapBytes));
-    return this.address(this.heap, offset);
+    return this.address(this.heap, this.bound(offset, BigInt(SCRATCH.heapBytes)));
   }
 
   /** A new string of these pieces. */
@@ -457,10 +456,10 @@ export abstract class Operations extends ProgramFrame {
   /** Copies a string to the heap; there is room. */
   protected copyToHeap(at: Operand, slice: Slice): void {
     if (this.constantOf(slice.length) === 0n) return;
-    this.bound(slice.length, BigInt(SCRATCH.heapBytes));
+    const length = this.bound(slice.length, BigInt(SCRATCH.heapBytes));
     // Place and length together must end within the page: both bounds are constants to the verifier.
     const to = this.heapAddress(at);
-    this.copy(to, slice.length, this.address(slice.base, slice.offset));
+    this.copy(to, length, this.address(slice.base, slice.offset));
   }
 
   /** Zeros behind a string. */

@@ -14,6 +14,7 @@ import {
   type Abstract,
   alternativesOf,
   Cell,
+  type Deferred,
   type Int,
   int,
   NIL,
@@ -39,6 +40,9 @@ export interface Places {
   /** Chunk name, as the script was loaded. */
   readonly source: string;
 }
+
+/** All bits that a number from 0 to `most` may have. */
+const bitsOf = (most: bigint): bigint => (1n << BigInt(most.toString(2).length)) - 1n;
 
 export abstract class ProgramFrame extends Control {
   readonly shared: Shared;
@@ -185,8 +189,7 @@ export abstract class ProgramFrame extends Control {
           () => this.goto(cut, [int(most)]),
           () => this.goto(cut, [int(length)]),
         );
-        const bytes = (this.land(cut)[0] as Int).value as Value;
-        this.bound(bytes, most);
+        const bytes = this.bound((this.land(cut)[0] as Int).value, most);
         this.helper(BPF_FUNC.BPF_FUNC_dynptr_read, [this.scratch, bytes, dynptr, 0n, 0n]);
         const base = this.kfunc("bpf_rdonly_cast", [this.scratch, 0n], "pointer");
         this.goto(ready, [{ kind: "slice", base, offset: 0n, length: bytes }]);
@@ -244,6 +247,11 @@ export abstract class ProgramFrame extends Control {
 
   sliceOf(value: Single): Slice {
     if (value.kind === "slice") return value;
+    if (value.kind === "deferred")
+      this.refuse(
+        "a text that is more than printed",
+        "only string.format with %d, %x and %s makes texts to compare",
+      );
     if (value.kind !== "text") throw new Error(`a ${value.kind} is no string`);
     this.shared.require("rodata");
     return {
@@ -255,7 +263,7 @@ export abstract class ProgramFrame extends Control {
   }
 
   lengthOf(value: Single): Operand {
-    return value.kind === "text" ? BigInt(value.text.length) : (value as Slice).length;
+    return value.kind === "text" ? BigInt(value.text.length) : this.sliceOf(value).length;
   }
 
   /** Loads `size` bytes at `base + offset + more`. */
@@ -317,7 +325,9 @@ export abstract class ProgramFrame extends Control {
       this.goto(this.#failures, [int(site)]);
       return;
     }
-    this.refuse("an error whose text is made from the packet", "raise a constant text");
+    const hole: Expression = { kind: "nil", line: this.span?.line ?? 0, column: this.span?.column ?? 0 };
+    this.log("error", [hole], [[hole, value]]);
+    this.goto(this.#fallback);
   }
 
   /** Leaves the packet to user space, which this program cannot decide. This path ends. */
@@ -338,13 +348,26 @@ export abstract class ProgramFrame extends Control {
     return this.#traps;
   }
 
-  /** Shows the verifier a bound that is known here; beyond it lies a run that ends in the fallback. */
-  bound(word: Operand, most: bigint): void {
-    if (typeof word === "bigint") return;
+  /**
+   * The same word, which is from 0 to `most`, with a bound that the verifier sees: below the next power of two. A
+   * comparison of the word would not do: the verifier forgets it where the word is loaded from the stack again.
+   */
+  bound(word: Operand, most: bigint): Operand {
+    if (typeof word === "bigint") return word;
+    const { low, high } = this.rangeOf(word);
+    const result = this.ir.value("int", { low: low < 0n ? 0n : low, high: high > most ? most : high });
+    this.emit({ op: "binary", operation: "and", result, left: word, right: bitsOf(most), span: this.span });
+    return result;
+  }
+
+  /** As `bound`, but exactly; beyond it lies a run that ends in the fallback. */
+  boundExactly(word: Operand, most: bigint): Operand {
+    const result = this.bound(word, most);
+    if (most === bitsOf(most)) return result;
     const beyond = this.ir.block();
     beyond.isCold = true;
     const { cells, facts } = this;
-    this.guard(word, most, beyond);
+    this.guard(result, most, beyond);
     const { block } = this;
     const after = this.facts;
     this.block = beyond;
@@ -354,6 +377,7 @@ export abstract class ProgramFrame extends Control {
     this.block = block;
     this.cells = cells;
     this.facts = after;
+    return result;
   }
 
   /** Counts a round of a loop or a call against the budget. */
@@ -382,6 +406,10 @@ export abstract class ProgramFrame extends Control {
     let at = 8;
     const put = (value: Abstract, as: Captured): void => {
       if (as.kind === "constant") return;
+      if (as.kind === "call") {
+        for (const [i, arg] of as.args.entries()) put((value as Deferred).args[i]!, arg);
+        return;
+      }
       if (as.kind === "string") {
         at = this.#putText(record, at, value as Single, BigInt(as.room));
         return;
@@ -442,8 +470,7 @@ export abstract class ProgramFrame extends Control {
       () => this.goto(cut, [int(room)]),
       () => this.goto(cut, [int(length)]),
     );
-    const bytes = (this.land(cut)[0] as Int).value;
-    this.bound(bytes, room);
+    const bytes = this.bound((this.land(cut)[0] as Int).value, room);
     this.copy(this.address(record, BigInt(at + 8)), bytes, this.address(base, offset));
     return at + 8 + Number((room + 7n) & ~7n);
   }
@@ -483,6 +510,13 @@ export abstract class ProgramFrame extends Control {
         return { kind: "constant", value: value.table };
       case "function":
         return { kind: "constant", value: value.f };
+      case "deferred":
+        return {
+          kind: "call",
+          f: value.f,
+          result: value.result,
+          args: value.args.map((arg) => this.#captured(arg)),
+        };
       default:
         return this.refuse(
           `a ${value.kind === "dynamic" ? "table" : value.kind} that is printed`,

@@ -14,7 +14,7 @@ import type {
 } from "../lua/ast.ts";
 import { describe, isItself, needsCell } from "../lua/emit-names.ts";
 import { fromBigInt, toBigInt } from "../lua/int64.ts";
-import type { FunctionInfo } from "../lua/machine.ts";
+import type { FunctionInfo, LinkedChunk } from "../lua/machine.ts";
 import type { LuaState } from "../lua/state.ts";
 import { LuaTable } from "../lua/table.ts";
 import { type LuaFunction, LuaInt64, LuaUserdata, type LuaValue, resultList, W } from "../lua/value.ts";
@@ -37,7 +37,7 @@ import {
 } from "./abstract.ts";
 import { lookUp } from "./constant-table.ts";
 import { Join } from "./control.ts";
-import { holesOf } from "./deferred.ts";
+import { DEFERRED, holesOf, pureClosure } from "./deferred.ts";
 import { CannotCompile } from "./diagnostics.ts";
 import { decimal } from "./format.ts";
 import { Frame, type LiveVariable } from "./frame.ts";
@@ -90,6 +90,7 @@ export class Specializer extends Operations {
     if (this.shared.needs.has("budget")) this.cells.set(this.#budget, int(this.config(CONFIG.budget)));
     const info = this.script.state.functionInfo(hook);
     if (info === undefined) this.refuse("a hook that is a native function", "write a function around it");
+    this.#know(info);
     this.verdict(
       this.callLua(info.body, undefined, liveVariables(info, hook), [{ kind: "skb" }], info.source),
     );
@@ -177,9 +178,10 @@ export class Specializer extends Operations {
       if (this.isBare) message = message.replace(`'${name.slice(name.indexOf(".") + 1)}'`, `'${name}'`);
       // A call from outside the language has no place that says how many arguments were given.
       this.fail(
-        message.replace(/#(\d+)( to .*)got no value/, (whole, n, to) =>
-          Number(n) <= args.length && !this.isBare ? `#${n}${to}got nil` : whole,
-        ),
+        message.replace(/^bad argument #(\d+)(.*?)(got no value)?(\)?)$/s, (_, n, rest, got = "", end) => {
+          const isGiven = Number(n) <= args.length && !this.isBare;
+          return `bad argument #${n - this.skippedArguments}${rest}${got && isGiven ? "got nil" : got}${end}`;
+        }),
       );
       return [];
     }
@@ -416,6 +418,7 @@ export class Specializer extends Operations {
   /** A value as a string, as `..` takes it; undefined where it takes none. */
   textValue(value: Single): Single | undefined {
     if (value.kind === "text" || value.kind === "slice") return value;
+    if (value.kind === "deferred") return value;
     if (value.kind !== "int") return undefined;
     const constant = this.constantText(value);
     return constant === undefined ? decimal(this, value.value) : text(constant);
@@ -423,6 +426,8 @@ export class Specializer extends Operations {
 
   /** One string of several, constants put together first. */
   joined(pieces: readonly Single[]): Single {
+    if (pieces.some(({ kind }) => kind === "deferred"))
+      return pieces.reduce((left, right) => this.#defer("..", [left, right], ["string"])![0] as Single);
     const merged: Single[] = [];
     for (const piece of pieces) {
       const last = merged.at(-1);
@@ -482,6 +487,16 @@ export class Specializer extends Operations {
   }
 
   #calls = 0;
+  readonly #chunks = new Map<FunctionBody, LinkedChunk>();
+
+  #know({ chunk, body }: FunctionInfo): void {
+    if (!this.#chunks.has(body)) for (const own of chunk.functions) this.#chunks.set(own, chunk);
+  }
+
+  /** A function that the hook would make, made now with constants for what it captures. */
+  instantiate(body: FunctionBody, captured: readonly unknown[]): LuaFunction | undefined {
+    return this.#chunks.get(body)?.instantiate(body.id, captured);
+  }
 
   /** Arguments in front that errors of the native function do not count. */
   skippedArguments = 0;
@@ -525,8 +540,10 @@ export class Specializer extends Operations {
       if (native !== undefined)
         return this.#callNative(native, callee.f, args, name?.startsWith("method '") === true);
       const info = this.script.state.functionInfo(callee.f);
-      if (info !== undefined)
+      if (info !== undefined) {
+        this.#know(info);
         return this.callLua(info.body, undefined, liveVariables(info, callee.f), args, info.source);
+      }
       this.refuse("a call of a function of the host", "use the functions of the reference");
     }
     if (callee.kind === "table") {
@@ -554,9 +571,53 @@ export class Specializer extends Operations {
         );
     }
     const intrinsic = INTRINSICS[name];
-    if (intrinsic === undefined)
-      this.refuse(`a call of ${name}`, "do this while the script loads, or run it with --on nfqueue");
-    return intrinsic(this, args, this.isBare ? name : name.slice(name.indexOf(".") + 1));
+    const mark = this.mark();
+    try {
+      if (intrinsic === undefined)
+        this.refuse(`a call of ${name}`, "do this while the script loads, or run it with --on nfqueue");
+      return intrinsic(this, args, this.isBare ? name : name.slice(name.indexOf(".") + 1));
+    } catch (error) {
+      const types = DEFERRED[name];
+      if (!(error instanceof CannotCompile) || types === undefined) throw error;
+      mark.undo();
+      return this.#defer(f, args, types) ?? this.#rethrow(error);
+    }
+  }
+
+  #rethrow(error: Error): never {
+    throw error;
+  }
+
+  /** A call that is made when its result is printed; undefined when it cannot be made then. */
+  #defer(
+    f: LuaFunction | "..",
+    args: readonly Abstract[],
+    types: readonly ("string" | "number")[],
+  ): readonly Abstract[] | undefined {
+    const open = args.findIndex(({ kind }) => kind === "union");
+    if (open >= 0) {
+      const rest = new Join();
+      let isPossible = true;
+      this.cases(args[open]!, (single) => {
+        const results = this.#defer(f, args.with(open, single), types);
+        isPossible &&= results !== undefined;
+        this.goto(rest, results);
+      });
+      const results = this.land(rest);
+      return isPossible ? results : undefined;
+    }
+    const singles = (args as readonly Single[]).map((single) =>
+      single.kind === "closure" ? pureClosure(this, single) : single,
+    );
+    const isPlain = singles.every(
+      (single) =>
+        single !== undefined &&
+        ["nil", "bool", "int", "text", "slice", "deferred"].includes(
+          single.kind === "function" ? "nil" : single.kind,
+        ),
+    );
+    if (!isPlain) return undefined;
+    return types.map((type, result) => ({ kind: "deferred", f, result, type, args: singles as Single[] }));
   }
 
   // ---- variables
@@ -590,6 +651,17 @@ export class Specializer extends Operations {
   #readLive(live: LiveVariable): Abstract {
     const slot = live.cell && this.shared.state.slotOfCell(live.cell);
     return slot === undefined ? this.abstractOf(live.get()) : readSlot(this, slot);
+  }
+
+  /** A variable as a closure of another activation sees it. */
+  readIn(frame: Frame, variable: Variable): Abstract {
+    const { frame: own } = this;
+    this.frame = frame;
+    try {
+      return this.read(variable);
+    } finally {
+      this.frame = own;
+    }
   }
 
   write(variable: Variable, value: Abstract): void {
