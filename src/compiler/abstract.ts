@@ -115,7 +115,7 @@ export class LocalObject {
   constructor(key: string, site: object) {
     this.key = key;
     this.site = site;
-    this.length = new Cell(`${key}.#`);
+    this.length = new Cell(`${key}.#`, true);
   }
 }
 
@@ -123,9 +123,12 @@ export class LocalObject {
 export class Cell {
   /** The same each time that the specializer comes here the same way: how loops remember what changes. */
   readonly key: string;
+  /** Where its table was not made, it is not there, and nobody asks. */
+  readonly isField: boolean;
 
-  constructor(key: string) {
+  constructor(key: string, isField = false) {
     this.key = key;
+    this.isField = isField;
   }
 }
 

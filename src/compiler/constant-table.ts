@@ -19,11 +19,6 @@ const MOST_VALUES = 64;
 type Entry = readonly [key: LuaValue, value: LuaValue];
 
 export function lookUp(s: Specializer, table: LuaTable, key: Single): Abstract {
-  if (table.metatable?.get("__index") !== undefined)
-    s.refuse(
-      "a table with __index and a key that depends on the packet",
-      "use rawget, or a table without it",
-    );
   const entries = entriesOf(table, typeOf(key));
   if (entries.length === 0) {
     if (key.kind === "local" || key.kind === "dynamic")
@@ -162,6 +157,8 @@ function lookInMap(s: Specializer, table: LuaTable, entries: readonly Entry[], k
   else s.goto(search);
   s.land(search);
   const place = isText ? s.paddedKey(key, keyBytes) : s.wordKey(key as Int);
+  // To make the key room on the heap is needed.
+  if (s.block === undefined) return NIL;
   const value = s.helper(BPF_FUNC.BPF_FUNC_map_lookup_elem, [s.map(name), place], "pointer");
   s.fork(
     "jeq",

@@ -129,9 +129,11 @@ export abstract class Control extends IrEmitter {
     const cells: Cells = new Map();
     // Strings that have to be in memory get there before the paths meet.
     const meet = (values: readonly Abstract[]): Abstract => this.#meet(target, paths, values, args);
-    for (const cell of first.cells.keys())
-      if (paths.every((path) => path.cells.has(cell)))
-        cells.set(cell, meet(paths.map((path) => path.cells.get(cell)!)));
+    for (const path of paths)
+      for (const [cell, value] of path.cells) {
+        if (cells.has(cell) || !(cell.isField || paths.every((other) => other.cells.has(cell)))) continue;
+        cells.set(cell, meet(paths.map((other) => other.cells.get(cell) ?? this.#blank(value))));
+      }
     const count = Math.max(...paths.map((path) => path.values.length));
     const values = Array.from({ length: count }, (_, i) => meet(paths.map((path) => path.values[i] ?? NIL)));
     const facts: Facts = new Map();
@@ -325,6 +327,16 @@ export abstract class Control extends IrEmitter {
       default:
         return [];
     }
+  }
+
+  /** Any value of that kind, where nobody asks for it. */
+  #blank(value: Abstract): Single {
+    const [proto] = alternativesOf(value) as [Single];
+    if (proto.kind === "text") return proto;
+    return this.#withWords(
+      proto,
+      this.#wordKinds(proto).map(() => 0n),
+    );
   }
 
   #inMemory(value: Single): Single {

@@ -10,7 +10,7 @@ import type { LuaState } from "../lua/state.ts";
 import { blocksOf, expressionsOf, operandsOf } from "../lua/syntax-walk.ts";
 import { LuaTable } from "../lua/table.ts";
 import { firstResult, type LuaFunction, type LuaValue, resultList } from "../lua/value.ts";
-import { type Abstract, type Closure, type Single, typeOf } from "./abstract.ts";
+import { type Abstract, alternativesOf, type Closure, type Single, typeOf } from "./abstract.ts";
 import {
   calledLater,
   check,
@@ -142,6 +142,7 @@ const isHarmless = (e: Expression): boolean =>
 
 /** Whether a call only computes, so that it may be made later. */
 function isDeferrable(s: Specializer, e: Extract<Expression, { kind: "call" }>): boolean {
+  if (e.args.some((arg) => arg.kind === "local" && !canTravel(s.read(arg.variable)))) return false;
   if (e.method !== undefined) {
     const object = quietly(s, e.callee);
     return object !== undefined && typeOfAll(object) === "string" && PURE.has(`string.${e.method}`);
@@ -150,6 +151,10 @@ function isDeferrable(s: Specializer, e: Extract<Expression, { kind: "call" }>):
   if (callee === undefined || callee.kind !== "function") return false;
   return isPureFunction(s, callee.f, new Set());
 }
+
+/** Whether a value can be sent to user space. */
+const canTravel = (value: Abstract): boolean =>
+  alternativesOf(value).every(({ kind }) => !["local", "dynamic", "skb", "view", "closure"].includes(kind));
 
 /** The value of a variable or a constant field, without emitting anything. */
 function quietly(s: Specializer, e: Expression): Abstract | undefined {

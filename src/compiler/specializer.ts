@@ -800,11 +800,10 @@ export class Specializer extends Operations {
     const { op } = e;
     if (op === "and" || op === "or") {
       const rest = new Join();
-      const left = this.expression(e.left);
-      const more = (): void => this.goto(rest, [this.expression(e.right)]);
-      const done = (value: Abstract): void => this.goto(rest, [value]);
-      if (op === "and") this.byTruth(left, more, done);
-      else this.byTruth(left, done, more);
+      const right = (): void => this.goto(rest, [this.expression(e.right)]);
+      if (op === "or") this.#truthOf(e.left, (value) => this.goto(rest, [value]), right);
+      else if (isCondition(e.left)) this.condition(e.left, right, () => this.goto(rest, [FALSE]));
+      else this.byTruth(this.expression(e.left), right, (value) => this.goto(rest, [value]));
       return this.land(rest)[0] ?? NIL;
     }
     if (["==", "~=", "<", "<=", ">", ">="].includes(op)) return this.#asValue(e);
@@ -814,6 +813,21 @@ export class Specializer extends Operations {
     const names = { left: describe(e.left, body), right: describe(e.right, body) };
     this.at(e);
     return op === ".." ? this.concat(left, right, names) : this.arithmetic(op, left, right, names);
+  }
+
+  /** Two ways by the truth of an expression, with its value where it is true; each ends somewhere. */
+  #truthOf(e: Expression, then: (value: Abstract) => void, otherwise: () => void): void {
+    if (this.block === undefined) return;
+    if (e.kind === "binary" && e.op === "and") {
+      const no = new Join();
+      this.condition(
+        e.left,
+        () => this.#truthOf(e.right, then, () => this.goto(no)),
+        () => this.goto(no),
+      );
+      this.#meet(no, otherwise);
+    } else if (isCondition(e)) this.condition(e, () => then(TRUE), otherwise);
+    else this.byTruth(this.expression(e), then, otherwise);
   }
 
   /** A condition as a boolean. */
@@ -856,6 +870,7 @@ export class Specializer extends Operations {
       return;
     }
     if (isOperator && ["==", "~=", "<", "<=", ">", ">="].includes(e.op)) {
+      if (this.#byType(e, then, otherwise)) return;
       const left = this.expression(e.left);
       const right = this.expression(e.right);
       if (this.block === undefined) return;
@@ -866,6 +881,37 @@ export class Specializer extends Operations {
       return;
     }
     this.byTruth(this.expression(e), then, otherwise);
+  }
+
+  /** `type(x) == "…"`: tells apart what x may be, so that each way knows. */
+  #byType(e: Extract<Expression, { kind: "binary" }>, then: () => void, otherwise: () => void): boolean {
+    const { op, left, right } = e;
+    if ((op !== "==" && op !== "~=") || left.kind !== "call" || right.kind !== "string") return false;
+    const [arg] = left.args;
+    if (left.method !== undefined || left.args.length !== 1 || arg!.kind !== "local") return false;
+    const callee = this.expression(left.callee);
+    if (callee.kind !== "function" || this.script.nameOf(callee.f) !== "type") return false;
+    const value = this.expression(arg!);
+    const yes = new Join();
+    const no = new Join();
+    this.cases(value, (single) => this.goto(typeOf(single) === right.value ? yes : no));
+    const [whenYes, whenNo] = op === "==" ? [then, otherwise] : [otherwise, then];
+    const go = (join: Join, isYes: boolean, next: () => void): void => {
+      this.land(join);
+      if (this.block === undefined) return;
+      if (value.kind === "union")
+        this.refine(
+          value,
+          this.only(
+            value,
+            value.alternatives.filter((single) => (typeOf(single) === right.value) === isYes),
+          ),
+        );
+      next();
+    };
+    go(yes, true, whenYes);
+    go(no, false, whenNo);
+    return true;
   }
 
   #meet(join: Join, next: () => void): void {
@@ -886,7 +932,7 @@ export class Specializer extends Operations {
         fields.push([key, value]);
         return;
       }
-      const cell = new Cell(`${object.key}.${key}`);
+      const cell = new Cell(`${object.key}.${key}`, true);
       object.fields.set(key, cell);
       this.cells.set(cell, value);
     };
@@ -939,8 +985,15 @@ export class Specializer extends Operations {
         if (constant !== undefined) return this.#field(object.object, constant.value, e);
         return this.dispatch(key, (single) => this.indexLocal(object.object, single));
       case "dynamic":
-        if (typeof constant?.value === "string") return readField(this, object, constant.value);
-        return readEntry(this, object, key);
+        return this.#throughMetatable(
+          typeof constant?.value === "string"
+            ? readField(this, object, constant.value)
+            : readEntry(this, object, key),
+          object.class.root.metatable,
+          object,
+          key,
+          e,
+        );
       case "table":
         if (constant !== undefined) return this.tableField(object.table, constant.value, e);
         // Fields that change are somewhere else: a computed key must find all of them in one place.
@@ -948,7 +1001,13 @@ export class Specializer extends Operations {
         return this.dispatch(key, (single) => {
           const known = this.constantValue(single);
           return known === undefined
-            ? lookUp(this, object.table, single)
+            ? this.#throughMetatable(
+                lookUp(this, object.table, single),
+                object.table.metatable,
+                object,
+                single,
+                e,
+              )
             : this.tableField(object.table, known.value, e);
         });
       default: {
@@ -1013,7 +1072,10 @@ export class Specializer extends Operations {
   /** A field of a table of the script, with metatables. */
   tableField(table: LuaTable, key: LuaValue, e: Expression): Abstract {
     const slot = this.shared.state.slotOfField(table, key);
-    if (slot !== undefined && table.metatable === undefined) return readSlot(this, slot);
+    if (slot !== undefined) {
+      const self: Single = { kind: "table", table };
+      return this.#throughMetatable(readSlot(this, slot), table.metatable, self, this.abstractOf(key), e);
+    }
     const raw = table.get(key);
     if (raw !== undefined || table.metatable === undefined) return this.abstractOf(raw);
     const handler = table.metatable.get("__index");
@@ -1022,6 +1084,24 @@ export class Specializer extends Operations {
     return (
       this.call(this.abstractOf(handler), [this.abstractOf(table), this.abstractOf(key)], undefined)[0] ?? NIL
     );
+  }
+
+  /** What a table without the key answers, where `value` may be nil. */
+  #throughMetatable(
+    value: Abstract,
+    metatable: LuaTable | undefined,
+    self: Single,
+    key: Abstract,
+    e: Expression,
+  ): Abstract {
+    const handler = metatable?.get("__index");
+    if (handler === undefined) return value;
+    return this.dispatch(value, (single) => {
+      if (single.kind !== "nil") return single;
+      if (handler instanceof LuaTable)
+        return this.indexSingle({ kind: "table", table: handler }, key, undefined, e);
+      return this.call(this.abstractOf(handler), [self, key], undefined)[0] ?? NIL;
+    });
   }
 
   assign(object: Abstract, key: Abstract, value: Abstract, name: string | undefined): void {
@@ -1064,8 +1144,8 @@ export class Specializer extends Operations {
     } else if (object.kind === "table") {
       const { table } = object;
       const { state } = this.shared;
-      if (table.metatable !== undefined)
-        this.refuse("a change of a table with a metatable", "keep what changes in a table without one");
+      if (table.metatable?.get("__newindex") !== undefined)
+        this.refuse("a change of a table with __newindex", "keep what changes in a table without it");
       const slot = constant === undefined ? undefined : state.slotOfField(table, constant.value);
       if (slot !== undefined) writeSlot(this, slot, value);
       else if (typeof constant?.value === "string") state.makeFieldSlot(table, constant.value);
@@ -1076,7 +1156,7 @@ export class Specializer extends Operations {
   #assignField(object: LocalObject, key: string | number, value: Abstract): void {
     let cell = object.fields.get(key);
     if (cell === undefined) {
-      cell = new Cell(`${object.key}.${key}`);
+      cell = new Cell(`${object.key}.${key}`, true);
       object.fields.set(key, cell);
     }
     this.cells.set(cell, value);
@@ -1420,6 +1500,11 @@ export class Specializer extends Operations {
     );
   }
 }
+
+/** An operator that gives a boolean. */
+const isCondition = (e: Expression): boolean =>
+  (e.kind === "binary" && ["==", "~=", "<", "<=", ">", ">="].includes(e.op)) ||
+  (e.kind === "unary" && e.op === "not");
 
 /** The captured variables of a function. */
 export function liveVariables(info: FunctionInfo, f: LuaFunction): Map<Variable, LiveVariable> {

@@ -16,6 +16,7 @@ import { BPF_MAP_TYPE } from "../uapi/bpf.ts";
 import { bytesFromLatin1 } from "../util/latin1.ts";
 import { bool, int, type Kinds, NIL, type Single, text } from "./abstract.ts";
 import { Restart } from "./control.ts";
+import { CannotCompile } from "./diagnostics.ts";
 import { MAPS, type MapSpec } from "./target.ts";
 
 /** The kinds of value that a place was seen to hold, by shape. */
@@ -46,6 +47,8 @@ export class DynamicClass {
   hasIntegerKeys = false;
   /** Bytes of the longest string key that is computed; undefined: none are. */
   keyBytes: number | undefined;
+  /** Of the tables that the script made while it loaded. */
+  metatable: LuaTable | undefined;
   /** Hooks make such tables: they come and go. */
   isMadeByHooks = false;
   #parent: DynamicClass | undefined;
@@ -67,6 +70,12 @@ export class DynamicClass {
     for (const [name, { kept }] of other.fields)
       for (const [shape, proto] of kept) this.fields.get(name)!.kept.set(shape, proto);
     for (const [shape, proto] of other.kept) this.kept.set(shape, proto);
+    if (other.metatable !== this.metatable)
+      throw new CannotCompile(
+        undefined,
+        "tables with different metatables in one place",
+        "give all of them the same metatable, or none",
+      );
     this.hasIntegerKeys ||= other.hasIntegerKeys;
     this.isMadeByHooks ||= other.isMadeByHooks;
     if (other.keyBytes !== undefined) this.keyBytes = Math.max(this.keyBytes ?? 0, other.keyBytes);
@@ -221,6 +230,7 @@ export class StateModel {
 
   #makeDynamic(table: LuaTable): { readonly id: bigint; readonly class: DynamicClass } {
     const made = { id: ++this.#tablesMade, class: this.#class() };
+    made.class.metatable = table.metatable;
     this.#tables.set(table, made);
     for (let entry = table.next(undefined); entry !== undefined; entry = table.next(entry[0])) {
       const [key, value] = entry;
