@@ -59,7 +59,9 @@ export const PURE: ReadonlySet<string> = new Set([
 
 /** `bad argument #n to 'name' (problem)`. This path ends. */
 function argumentFails(s: Specializer, n: number, name: string, problem: string): void {
-  s.fail(`bad argument #${n} to '${name}' (${problem})`);
+  // What `pcall` calls itself is not told how many arguments there are.
+  const shown = s.isBare ? problem.replace("got nil", "got no value") : problem;
+  s.fail(`bad argument #${n - s.skippedArguments} to '${name}' (${shown})`);
 }
 
 /** An argument as an integer; on paths where it is none the hook fails. Undefined: no path is left. */
@@ -601,13 +603,18 @@ const BASE: Record<string, Intrinsic> = {
     }
     return rest.slice(Number(constant < 0n ? constant : constant - 1n));
   },
-  assert(s, args) {
+  assert(s, args, name) {
     const [value = NIL, message = text("assertion failed!")] = args;
+    if (args.length === 0) {
+      argumentFails(s, 1, name, "value expected");
+      return [];
+    }
     const rest = new Join();
     s.byTruthOf(
       value,
       (known) => s.goto(rest, [known, ...args.slice(1)]),
-      () => s.raise(message),
+      // As `error` does it: text gets the position of the caller.
+      () => s.raise(message.kind === "text" ? text(s.positioned(message.text)) : message),
     );
     return s.land(rest);
   },
@@ -615,7 +622,16 @@ const BASE: Record<string, Intrinsic> = {
     const [value = NIL] = args;
     const level = integerArgument(s, args, 2, name, 1n);
     if (level === undefined) return [];
-    s.raise(value.kind === "text" && s.constantOf(level) !== 0n ? text(s.positioned(value.text)) : value);
+    const depth = s.constantOf(level);
+    if (depth === undefined || depth > 2n)
+      return s.refuse("an error that blames a caller further out", "leave the level out, or use 2");
+    if (value.kind !== "text" || depth <= 0n)
+      s.raise(s.eachValue(value, (single) => (single.kind === "nil" ? text("<no error object>") : single)));
+    else if (depth === 1n) s.raise(text(s.positioned(value.text)));
+    else {
+      const { calledAt } = s.frame;
+      s.raise(text(calledAt === undefined ? value.text : s.positioned(value.text, calledAt)));
+    }
     return [];
   },
   pcall(s, args) {
@@ -623,7 +639,8 @@ const BASE: Record<string, Intrinsic> = {
     const failed = new Join();
     const done = new Join();
     s.handlers.push(failed);
-    const results = s.call(f, rest, undefined);
+    const isNative = f.kind === "function" && s.script.nameOf(f.f) !== undefined;
+    const results = isNative ? s.callBare(f.f, rest) : s.callFromHost(f, rest);
     s.handlers.pop();
     s.goto(done, [TRUE, ...results]);
     const [problem] = s.land(failed);
