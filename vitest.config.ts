@@ -11,6 +11,7 @@ export default defineConfig({
             "src/**/*.test.ts",
             "test/golden/**/*.test.ts",
             "test/conformance/**/*.test.ts",
+            "test/corpus/**/*.test.ts",
             "test/fuzz/**/*.test.ts",
             "test/tree/**/*.test.ts",
           ],

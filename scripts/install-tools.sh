@@ -21,6 +21,7 @@ need nc netcat-openbsd
 need curl curl
 need ethtool ethtool
 need llvm-objdump llvm
+need clang clang
 if [ "${1:-}" = bench ]; then
   need luajit luajit
 fi

@@ -1,5 +1,6 @@
 /** `moonhook doctor`: what this machine offers, and what is missing for which backend. */
 
+import { probeBpfFeatures } from "../bpf/probes.ts";
 import { probeFeatures } from "../linux/features.ts";
 import { EXIT_DONE, usageFailure } from "./failure.ts";
 import type { Streams, Subcommand } from "./main.ts";
@@ -28,6 +29,7 @@ async function run(line: ParsedLine, { out }: Streams): Promise<number> {
       howToGet: "install a later Node.js",
     },
     ...probeFeatures(),
+    ...probeBpfFeatures(),
   ];
   for (const row of rows) {
     if (line.values["json"]) {

@@ -1,6 +1,7 @@
 /** `moonhook lua FILE`: a plain Lua program in the kernel dialect, without any packet. */
 
 import { readFileSync } from "node:fs";
+import { setFlagsFromString } from "node:v8";
 import { liveBytes } from "../linux/memory-meter.ts";
 import { fileReader } from "../linux/script-files.ts";
 import { LuaError, LuaState, ScriptAbort, toJavaScript } from "../lua/index.ts";
@@ -68,7 +69,8 @@ async function run(line: ParsedLine, { out, talk }: Streams): Promise<number> {
       out.line(toJavaScript(source, chunkName));
       return EXIT_DONE;
     }
-    state.run(state.load(source, chunkName), ...args.map(latin1FromText));
+    const main = inHaste(source.length, () => state.load(source, chunkName));
+    state.run(main, ...args.map(latin1FromText));
     state.close();
     return EXIT_DONE;
   } catch (error) {
@@ -79,6 +81,23 @@ async function run(line: ParsedLine, { out, talk }: Streams): Promise<number> {
     return EXIT_FAILED;
   } finally {
     flush();
+  }
+}
+
+/**
+ * The engine would optimize our compiler while it is at work, which pays only after some hundred KiB of Lua; up to there
+ * it takes longer than what it then saves.
+ */
+const SHORT_SOURCE = 256 * 1024;
+
+/** Does without the engine's optimizing compiler, when there is little to do. */
+function inHaste<T>(length: number, work: () => T): T {
+  if (length > SHORT_SOURCE) return work();
+  setFlagsFromString("--no-opt");
+  try {
+    return work();
+  } finally {
+    setFlagsFromString("--opt");
   }
 }
 

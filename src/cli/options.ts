@@ -50,6 +50,8 @@ export function parseCommandLine(command: CommandLine, args: string[]): ParsedLi
       rest = args.slice(first);
     }
   }
+  // Most often there are none, and Node's parser need not be loaded.
+  if (own.length === 0) return { positionals: rest, values: {} };
   const hint = `Try 'moonhook ${command.name} --help'.`;
   let parsed: { values: Record<string, unknown>; positionals: string[] };
   try {

@@ -3,8 +3,8 @@
  * when the process ends and a slow reader slows us down instead of filling memory.
  */
 
-import { writeSync } from "node:fs";
-import { isatty } from "node:tty";
+import { fstatSync, writeSync } from "node:fs";
+import { createRequire } from "node:module";
 import { CommandFailure, EXIT_FAILED } from "./failure.ts";
 
 const FLUSH_BYTES = 64 * 1024;
@@ -26,6 +26,18 @@ export function writeAll(fd: number, bytes: Uint8Array): boolean {
   return true;
 }
 
+/** Node's module for terminals is large: it is loaded only when there may be one. */
+function isTerminal(fd: number): boolean {
+  try {
+    if (!fstatSync(fd).isCharacterDevice()) return false;
+  } catch {
+    // Closed.
+    return false;
+  }
+  const { isatty } = createRequire(import.meta.url)("node:tty") as typeof import("node:tty");
+  return isatty(fd);
+}
+
 /** Buffered text for one file descriptor. */
 export class TextOutput {
   readonly isTerminal: boolean;
@@ -35,7 +47,7 @@ export class TextOutput {
 
   constructor(fd: number) {
     this.#fd = fd;
-    this.isTerminal = isatty(fd);
+    this.isTerminal = isTerminal(fd);
   }
 
   /** True once the reader went away (`| head`): the caller may stop early. */
@@ -76,7 +88,7 @@ export class Progress {
 
   constructor(fd: number) {
     this.#fd = fd;
-    this.#enabled = isatty(fd);
+    this.#enabled = isTerminal(fd);
   }
 
   /** Shows the text in place of the last one, unless that is too young. */

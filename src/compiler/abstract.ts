@@ -12,6 +12,7 @@ import type { LuaTable } from "../lua/table.ts";
 import type { LuaFunction } from "../lua/value.ts";
 import type { Frame } from "./frame.ts";
 import type { Operand, Value } from "./ir.ts";
+import type { Rope } from "./ropes.ts";
 import type { DynamicClass } from "./state-classes.ts";
 
 export interface Nil {
@@ -94,10 +95,16 @@ export class LocalObject {
   readonly fields = new Map<string | number, Cell>();
   readonly length: Cell;
   readonly key: string;
+  /** The expression that makes it. */
+  readonly site: object;
   metatable: LuaTable | undefined;
+  /** Where its strings are put together, if it is a list that is only joined. */
+  rope: Rope | undefined;
+  isJoined = false;
 
-  constructor(key: string) {
+  constructor(key: string, site: object) {
     this.key = key;
+    this.site = site;
     this.length = new Cell(`${key}.#`);
   }
 }

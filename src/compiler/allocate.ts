@@ -4,6 +4,7 @@ import { assert } from "../util/assert.ts";
 import { colorNodes, mergeCopies, mergedNode } from "./color.ts";
 import { findInterference } from "./interference.ts";
 import { isMove, isVirtual, type MachineCode, NONE, type Register } from "./machine-code.ts";
+import { shareSlots } from "./share-slots.ts";
 import { spill } from "./spill.ts";
 
 /** Far more than any program takes: each attempt sends at least one more value to the stack for good. */
@@ -17,6 +18,7 @@ export function allocate(code: MachineCode): void {
     rename(code, (register) => mergedNode(graph.nodes.get(register)!).register);
     const { colors, spilled } = colorNodes(graph);
     if (spilled.size === 0) {
+      shareSlots(code);
       rename(code, (register) => colors.get(graph.nodes.get(register)!)!);
       return;
     }

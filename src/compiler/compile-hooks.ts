@@ -37,6 +37,8 @@ export interface CompiledScript {
 export interface HookSource {
   readonly name: string;
   readonly hook: LuaFunction;
+  /** Only packets with this mark reach the hook; all do when it is left out. */
+  readonly mark?: number;
 }
 
 const MOST_ATTEMPTS = 200;
@@ -52,9 +54,9 @@ export function compileHooks(
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
     shared.begin();
     try {
-      const irs = hooks.map(({ name, hook }) => {
+      const irs = hooks.map(({ name, hook, mark }) => {
         const specializer = new Specializer(name, script, shared, layout);
-        specializer.compile(hook);
+        specializer.compile(hook, mark);
         return optimize(specializer.ir);
       });
       const programs = irs.map((ir, i) => ({ name: hooks[i]!.name, ir, program: generate(ir) }));
@@ -92,6 +94,8 @@ function mapsOf(shared: Shared): MapSpec[] {
     entries: content === undefined ? [] : [[new Uint8Array(4), content]],
   });
   const { BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_PERCPU_ARRAY, BPF_MAP_TYPE_RINGBUF } = BPF_MAP_TYPE;
+  // First, because it may have constant strings of its own.
+  const state = shared.state.maps;
   // Eight bytes are read at once, also from the end.
   const rodata = bytesFromLatin1(`${shared.rodata}\0\0\0\0\0\0\0\0`);
   return [
@@ -101,5 +105,6 @@ function mapsOf(shared: Shared): MapSpec[] {
     page(MAPS.rodata, BPF_MAP_TYPE_ARRAY, rodata.length, rodata),
     { ...page(MAPS.events, BPF_MAP_TYPE_RINGBUF, 0), keySize: 0, maxEntries: EVENT_BYTES },
     ...shared.maps,
+    ...state,
   ];
 }

@@ -1,6 +1,6 @@
 /** Which virtual registers may not share a register of the machine, and what each is worth. */
 
-import { liveAtEnds, readsOf } from "./liveness.ts";
+import { liveAtEnds, readsOf, registerAccesses } from "./liveness.ts";
 import {
   CALL_CLOBBERS,
   FRAME,
@@ -27,6 +27,8 @@ export interface Node {
   readonly wishes: Map<Register, number>;
   /** The node that it was merged into. */
   mergedInto: Node | undefined;
+  /** Where it stands among those that are live where the scan is; -1: nowhere. */
+  livePlace: number;
 }
 
 export interface Copy {
@@ -51,7 +53,7 @@ const weightOf = (block: MachineBlock): number =>
 /** Looks at the whole program; instructions whose results nobody reads are dropped on the way. */
 export function findInterference(code: MachineCode): Interference {
   const builder = new Builder();
-  const liveAt = liveAtEnds(code);
+  const liveAt = liveAtEnds(code.blocks, registerAccesses);
   for (const block of code.blocks) builder.scan(block, liveAt.get(block)!);
   for (const node of builder.nodes.values()) if (node.definition) node.cost /= 2;
   for (const register of code.shortLived) {
@@ -64,16 +66,18 @@ export function findInterference(code: MachineCode): Interference {
 class Builder implements Interference {
   readonly nodes = new Map<Register, Node>();
   readonly copies: Copy[] = [];
-  readonly #live = new Set<Node>();
+  /** By register: maps of numbers are slower. */
+  readonly #byRegister: (Node | undefined)[] = [];
+  readonly #live: Node[] = [];
   /** Registers of the machine that hold something here. */
   #liveMachine = 0;
   #weight = 0;
 
   scan(block: MachineBlock, liveAtEnd: readonly Register[]): void {
     this.#weight = weightOf(block);
-    this.#live.clear();
+    for (const node of this.#live.splice(0)) node.livePlace = -1;
     this.#liveMachine = 0;
-    for (const register of liveAtEnd) this.#live.add(this.#node(register));
+    for (const register of liveAtEnd) this.#revive(this.#node(register));
     for (const register of readsOf(block.end)) this.#read(register);
     const { instructions } = block;
     const kept: MachineInstruction[] = [];
@@ -86,8 +90,24 @@ class Builder implements Interference {
     block.instructions = kept.reverse();
   }
 
+  #revive(node: Node): void {
+    if (node.livePlace >= 0) return;
+    node.livePlace = this.#live.length;
+    this.#live.push(node);
+  }
+
+  #kill(node: Node): void {
+    if (node.livePlace < 0) return;
+    const last = this.#live.pop()!;
+    if (last !== node) {
+      this.#live[node.livePlace] = last;
+      last.livePlace = node.livePlace;
+    }
+    node.livePlace = -1;
+  }
+
   #node(register: Register): Node {
-    let node = this.nodes.get(register);
+    let node = this.#byRegister[register];
     if (node === undefined) {
       node = {
         register,
@@ -97,14 +117,16 @@ class Builder implements Interference {
         definition: undefined,
         wishes: new Map(),
         mergedInto: undefined,
+        livePlace: -1,
       };
+      this.#byRegister[register] = node;
       this.nodes.set(register, node);
     }
     return node;
   }
 
   #isDead({ role, dst }: MachineInstruction): boolean {
-    return role.writesDst && isVirtual(dst) && !this.#live.has(this.#node(dst));
+    return role.writesDst && isVirtual(dst) && this.#node(dst).livePlace < 0;
   }
 
   #step(instruction: MachineInstruction): void {
@@ -133,7 +155,7 @@ class Builder implements Interference {
       return;
     }
     const node = this.#node(dst);
-    this.#live.delete(node);
+    this.#kill(node);
     for (const other of this.#live) {
       if (other.register === source) continue;
       node.neighbours.add(other);
@@ -151,7 +173,7 @@ class Builder implements Interference {
       return;
     }
     const node = this.#node(register);
-    this.#live.add(node);
+    this.#revive(node);
     node.cost += this.#weight;
   }
 

@@ -20,8 +20,10 @@ import {
   typeOf,
 } from "./abstract.ts";
 import { Join } from "./control.ts";
+import { format } from "./format.ts";
 import type { AccessSize, Operand } from "./ir.ts";
 import { parsePattern, search } from "./patterns.ts";
+import { joinRope } from "./ropes.ts";
 import type { Specializer } from "./specializer.ts";
 import { CONFIG } from "./target.ts";
 
@@ -105,10 +107,7 @@ function stringArgument(
   s.eachKind(args[n - 1] ?? NIL, (single) => {
     if (typeOf(single) === "string") s.goto(rest, [single]);
     else if (single.kind === "int") {
-      const constant = s.textOf(single);
-      if (constant === undefined)
-        s.refuse("the text of a number as data", "numbers may be printed; elsewhere use them as they are");
-      s.goto(rest, [text(constant)]);
+      s.goto(rest, [s.textValue(single)!]);
     } else argumentFails(s, n, name, `string expected, got ${args.length < n ? "no value" : typeOf(single)}`);
   });
   const [value] = s.land(rest);
@@ -565,12 +564,7 @@ const BASE: Record<string, Intrinsic> = {
         );
         return s.land(rest)[0] ?? NIL;
       }
-      const constant = s.textOf(single);
-      if (constant !== undefined) return text(constant);
-      return s.refuse(
-        "the text of a number as data",
-        "numbers may be printed; elsewhere use them as they are",
-      );
+      return s.textValue(single) ?? s.refuse(`the text of a ${typeOf(single)}`, "print it as it is");
     }),
   ],
   tonumber: (s, args) => [
@@ -675,6 +669,54 @@ export const INTRINSICS: Readonly<Record<string, Intrinsic>> = {
   "string.find": find(false),
   "string.match": find(true),
   "string.unpack": unpack,
+  "string.format": (s, args, name) => {
+    const pattern = constantString(s, args, 1, name, "a format");
+    if (pattern === undefined) return [];
+    const built = format(s, pattern, args.slice(1));
+    if (built === undefined && s.block === undefined) return [];
+    return [
+      built ?? s.refuse("a format with other items than %d, %x and %s", "put the text together with .."),
+    ];
+  },
+  "string.rep": (s, args, name) => {
+    const value = stringArgument(s, args, 1, name);
+    const count = integerArgument(s, args, 2, name);
+    if (value === undefined || count === undefined) return [];
+    const times = s.constantOf(count);
+    if (times === undefined || times > 64n || (args[2] ?? NIL).kind !== "nil")
+      return s.refuse("string.rep with a count that depends on the packet", "use a constant count");
+    return [s.joined(Array.from({ length: Math.max(0, Number(times)) }, () => value))];
+  },
+  "table.concat": (s, args, name) => {
+    const [list = NIL] = args;
+    const separator = (args[1] ?? NIL).kind === "nil" ? "" : constantString(s, args, 2, name, "a separator");
+    if (separator === undefined) return [];
+    if (list.kind !== "local" || (args[2] ?? NIL).kind !== "nil")
+      return s.refuse("table.concat of such a list", "join a list that this hook has made, whole");
+    const { object } = list;
+    if (object.rope !== undefined) return [joinRope(s, object, separator)];
+    const length = s.constantOf((s.cells.get(object.length) as Int).value);
+    if (length === undefined) return s.shared.learnRope(object.site);
+    const pieces: Single[] = [];
+    for (let i = 1; i <= Number(length); i++) {
+      const cell = object.fields.get(i);
+      const item = (cell && s.cells.get(cell)) ?? NIL;
+      const piece = item.kind === "union" ? undefined : s.textValue(item);
+      if (piece === undefined)
+        return s.refuse("a list of other things than strings", "join strings and integers");
+      if (i > 1) pieces.push(text(separator));
+      pieces.push(piece);
+    }
+    return [s.joined(pieces)];
+  },
+  "table.insert": (s, args) => {
+    const [list = NIL, value = NIL] = args;
+    if (args.length !== 2 || list.kind !== "local")
+      return s.refuse("table.insert into such a list", "use t[#t + 1] = v on a list that this hook has made");
+    const length = (s.cells.get(list.object.length) ?? int(0n)) as Int;
+    s.assignSingle(list, int(s.binary("add", length.value, 1n)), value, undefined);
+    return [];
+  },
   "math.max": least("jsgt"),
   "math.min": least("jslt"),
   "math.abs": (s, args, name) => {

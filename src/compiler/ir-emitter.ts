@@ -277,8 +277,12 @@ export class IrEmitter {
       isPointer ? ANY : rangeOfBinary(operation, this.rangeOf(left), this.rangeOf(right)),
     );
     this.emit({ op: "binary", operation, result, left, right, span: this.span });
+    if (operation === "add" && right === 1n) this.successors.set(result, left);
     return result;
   }
+
+  /** Of values that are one more than another: that one. */
+  readonly successors = new Map<Value, Operand>();
 
   /** An address and a distance. */
   address(base: Value, distance: Operand): Value {
@@ -328,13 +332,16 @@ export class IrEmitter {
     this.emit({ op: "store", size, to, offset, value, result: undefined, span: this.span });
   }
 
-  stack(name: string, sizeBytes: number): Value {
-    const result = this.ir.value("pointer");
-    this.emit({ op: "stackAddress", slot: new StackSlot(name, sizeBytes), result, span: this.span });
-    return result;
-  }
+  readonly #slots = new Map<string, StackSlot>();
 
-  stackAddress(slot: StackSlot): Value {
+  /** The address of bytes on the stack: the same bytes for the same name and size, for what is used at once. */
+  stack(name: string, sizeBytes: number): Value {
+    const key = `${name} ${sizeBytes}`;
+    let slot = this.#slots.get(key);
+    if (slot === undefined) {
+      slot = new StackSlot(name, sizeBytes);
+      this.#slots.set(key, slot);
+    }
     const result = this.ir.value("pointer");
     this.emit({ op: "stackAddress", slot, result, span: this.span });
     return result;

@@ -123,6 +123,14 @@ export type Instruction = Placed &
         readonly value: Value;
         readonly result: undefined;
       }
+    /** Puts `value` in place of the 8 bytes in a map, with all processors in mind; the result is what was there. */
+    | {
+        readonly op: "exchange";
+        readonly to: Value;
+        readonly offset: number;
+        readonly value: Operand;
+        readonly result: Value;
+      }
     /** The address of a slot: cheap to make again. */
     | { readonly op: "stackAddress"; readonly slot: StackSlot; readonly result: Value }
     /** A map as helpers take it: cheap to make again (16 bytes of code). */
@@ -231,6 +239,7 @@ export function operandsOf(instruction: Instruction): readonly Operand[] {
       return [instruction.from];
     case "store":
     case "atomicAdd":
+    case "exchange":
       return [instruction.to, instruction.value];
     case "helper":
     case "kfunc":
@@ -250,11 +259,20 @@ export function conditionOf(terminator: Terminator): readonly Operand[] {
 
 /** Kernel functions that only compute. */
 const PURE_KFUNCS: ReadonlySet<string> = new Set(["bpf_rdonly_cast", "bpf_cast_to_kern_ctx"]);
+const EFFECTS: ReadonlySet<Instruction["op"]> = new Set([
+  "store",
+  "atomicAdd",
+  "exchange",
+  "helper",
+  "kfunc",
+]);
+
+/** Whether it changes memory, or may. */
+export const hasEffects = (instruction: Instruction): boolean => EFFECTS.has(instruction.op);
 
 /** Whether nothing is lost when nobody reads the result. */
 export function isRemovable(instruction: Instruction): boolean {
-  if (instruction.op === "kfunc") return PURE_KFUNCS.has(instruction.name);
-  return instruction.op !== "store" && instruction.op !== "atomicAdd" && instruction.op !== "helper";
+  return !hasEffects(instruction) || (instruction.op === "kfunc" && PURE_KFUNCS.has(instruction.name));
 }
 
 /** Blocks in reverse postorder from the entry: every block before its successors, loops aside. Others are dead. */

@@ -29,8 +29,8 @@ function skipEmpty(blocks: readonly MachineBlock[]): MachineBlock {
 }
 
 /**
- * Makes one of blocks off the common path that do the same and go on to the same. Which Lua line such an end belongs to
- * is lost for all but one of them.
+ * Leaves out blocks off the common path that do the same as another and go on to the same. Which Lua line such an end
+ * belongs to is lost for all but one of them.
  */
 function shareTails(blocks: readonly MachineBlock[]): void {
   const numbers = new Map(blocks.map((block, index) => [block, index]));
@@ -40,7 +40,7 @@ function shareTails(blocks: readonly MachineBlock[]): void {
   // From the end, so that what blocks go on to has been decided.
   for (const block of blocks.toReversed()) {
     redirect(block.end, target);
-    if (!block.isCold) continue;
+    if (block.end.op !== "exit" && !block.isCold) continue;
     const text = JSON.stringify([
       block.instructions.map(({ name, dst, src, off, imm, high, symbol, slot }) => [
         name,
@@ -55,8 +55,8 @@ function shareTails(blocks: readonly MachineBlock[]): void {
       endText(block.end, numbers),
     ]);
     const first = known.get(text);
-    if (first) shared.set(block, first);
-    else known.set(text, block);
+    if (first === undefined) known.set(text, block);
+    else if (block.isCold) shared.set(block, first);
   }
   for (const block of blocks) redirect(block.end, target);
 }

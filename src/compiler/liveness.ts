@@ -1,9 +1,8 @@
-/** Which virtual registers still matter at the end of each block. */
+/** What still matters at the end of each block: virtual registers, or words of the stack. */
 
 import {
   isVirtual,
   type MachineBlock,
-  type MachineCode,
   type MachineEnd,
   NONE,
   type Register,
@@ -17,50 +16,57 @@ export function readsOf(end: MachineEnd): readonly Register[] {
   return end.src === NONE ? [end.dst] : [end.dst, end.src];
 }
 
-/** Bits of the registers that live from block to block; all others live within one and need none. */
-interface BlockSets {
+/** What a block does with registers, or with words of the stack: numbers that may be read and set. */
+export interface Accesses {
   /** Read before anything in the block sets them. */
+  readonly reads: ReadonlySet<number>;
+  readonly writes: ReadonlySet<number>;
+}
+
+/** The same as bits of those that live from block to block; all others live within one and need none. */
+interface BlockSets {
   readonly reads: Uint32Array;
   readonly writes: Uint32Array;
   readonly liveIn: Uint32Array;
 }
 
-/**
- * The virtual registers that are live at the end of each block. Registers of the machine never are: they carry
- * arguments and results within a block.
- */
-export function liveAtEnds(code: MachineCode): Map<MachineBlock, Register[]> {
-  const exposed = code.blocks.map(exposedReads);
-  const numbers = new Map<Register, number>();
-  for (const { reads } of exposed)
-    for (const register of reads) if (!numbers.has(register)) numbers.set(register, numbers.size);
-  const registers = [...numbers.keys()];
-  const words = (registers.length + 31) >>> 5;
-  const bits = (from: Iterable<Register>): Uint32Array => {
+/** What is live at the end of each block. */
+export function liveAtEnds(
+  blocks: readonly MachineBlock[],
+  accessesOf: (block: MachineBlock) => Accesses,
+): Map<MachineBlock, number[]> {
+  const accesses = blocks.map(accessesOf);
+  const places = new Map<number, number>();
+  for (const { reads } of accesses)
+    for (const number of reads) if (!places.has(number)) places.set(number, places.size);
+  const numbers = [...places.keys()];
+  const words = (numbers.length + 31) >>> 5;
+  const bits = (from: Iterable<number>): Uint32Array => {
     const set = new Uint32Array(words);
-    for (const register of from) {
-      const number = numbers.get(register);
-      if (number !== undefined) set[number >>> 5]! |= 1 << (number & 31);
+    for (const number of from) {
+      const place = places.get(number);
+      if (place !== undefined) set[place >>> 5]! |= 1 << (place & 31);
     }
     return set;
   };
   const sets = new Map<MachineBlock, BlockSets>();
-  for (const [index, block] of code.blocks.entries()) {
-    const { reads, writes } = exposed[index]!;
+  for (const [index, block] of blocks.entries()) {
+    const { reads, writes } = accesses[index]!;
     sets.set(block, { reads: bits(reads), writes: bits(writes), liveIn: bits(reads) });
   }
-  settle(code.blocks, sets, words);
+  settle(blocks, sets, words);
   const live = new Uint32Array(words);
   return new Map(
-    code.blocks.map((block) => {
+    blocks.map((block) => {
       live.fill(0);
       gather(block, sets, live);
-      return [block, members(live, registers)];
+      return [block, members(live, numbers)];
     }),
   );
 }
 
-function exposedReads(block: MachineBlock): { reads: Set<Register>; writes: Set<Register> } {
+/** Of virtual registers. Those of the machine carry arguments and results within a block only. */
+export function registerAccesses(block: MachineBlock): Accesses {
   const reads = new Set<Register>();
   const writes = new Set<Register>();
   const read = (register: Register): void => {
@@ -107,10 +113,10 @@ function settle(
   }
 }
 
-function members(set: Uint32Array, registers: readonly Register[]): Register[] {
-  const found: Register[] = [];
+function members(set: Uint32Array, numbers: readonly number[]): number[] {
+  const found: number[] = [];
   for (const [index, word] of set.entries())
     for (let rest = word; rest !== 0; rest &= rest - 1)
-      found.push(registers[index * 32 + 31 - Math.clz32(rest & -rest)]!);
+      found.push(numbers[index * 32 + 31 - Math.clz32(rest & -rest)]!);
   return found;
 }

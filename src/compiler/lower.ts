@@ -63,7 +63,8 @@ class Lowering {
   readonly #slots = new Map<StackSlot, number>();
   /** Instructions that cost no more at each use than a copy of their result. */
   readonly #repeatable = new Map<Value, Instruction>();
-  readonly #useCounts = new Map<Operand, number>();
+  /** By value. */
+  readonly #useCounts: Uint32Array;
   readonly #shortLived = new Set<Register>();
   #frameBytes = 0;
   #registers: number;
@@ -74,6 +75,7 @@ class Lowering {
     this.#ir = ir;
     this.#order = reachable(ir);
     this.#registers = FIRST_VIRTUAL + ir.valueCount;
+    this.#useCounts = new Uint32Array(ir.valueCount);
   }
 
   run(): MachineCode {
@@ -87,6 +89,7 @@ class Lowering {
       blocks,
       registerCount: this.#registers,
       shortLived: this.#shortLived,
+      reloaded: new Set(),
       frameBytes: this.#frameBytes,
       slotCount: 0,
     };
@@ -96,7 +99,7 @@ class Lowering {
   #survey(block: Block): void {
     this.#blocks.set(block, new MachineBlock(block.isCold));
     const count = (operand: Operand): void => {
-      this.#useCounts.set(operand, (this.#useCounts.get(operand) ?? 0) + 1);
+      if (operand instanceof Value) this.#useCounts[operand.id]!++;
     };
     for (const instruction of block.instructions) {
       operandsOf(instruction).forEach(count);
@@ -232,6 +235,13 @@ class Lowering {
         this.#emit(name, { dst: register, off, src });
         return;
       }
+      case "exchange": {
+        const dst = this.#register(instruction.result);
+        this.#move(dst, instruction.value);
+        const { register, off } = this.#base(instruction.to, instruction.offset);
+        this.#emit("atomic64_xchg", { dst: register, off, src: dst });
+        return;
+      }
       case "stackAddress":
       case "map":
       case "mapValue":
@@ -271,7 +281,7 @@ class Lowering {
   #isBetterSecond(left: Operand, right: Operand): boolean {
     if (typeof left === "bigint" || typeof right === "bigint") return typeof left === "bigint";
     if (left.kind !== right.kind) return right.kind === "pointer";
-    return this.#useCounts.get(right) === 1 && this.#useCounts.get(left) !== 1;
+    return this.#useCounts[right.id] === 1 && this.#useCounts[left.id] !== 1;
   }
 
   /** A mask of 32 bits that no immediate of 64-bit instructions can be: those of 32 bits clear the rest. */

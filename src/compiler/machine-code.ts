@@ -87,6 +87,8 @@ export interface MachineCode {
   registerCount: number;
   /** Registers that live for an instruction or two: keeping one in memory would gain nothing. */
   readonly shortLived: Set<Register>;
+  /** Registers that hold a value from memory for a while. */
+  readonly reloaded: Set<Register>;
   /** Bytes of the stack that the program itself uses, a multiple of 8. */
   readonly frameBytes: number;
   /** Words of the stack that hold values without a register. */

@@ -350,6 +350,8 @@ export abstract class Operations extends ProgramFrame {
     this.cells.delete(index);
   }
 
+  abstract textValue(value: Single): Single | undefined;
+  abstract joined(pieces: readonly Single[]): Single;
   protected abstract newCell(name: string, value: Abstract): import("./abstract.ts").Cell;
   /** A name for a loop that is the same in each attempt. */
   protected abstract loopKey(name: string): string;
@@ -385,12 +387,7 @@ export abstract class Operations extends ProgramFrame {
         if (x !== undefined && y !== undefined) return text(x + y);
         if (x === "" && b.kind === "slice") return b;
         if (y === "" && a.kind === "slice") return a;
-        if ((x === undefined && a.kind === "int") || (y === undefined && b.kind === "int"))
-          this.refuse(
-            "the text of a number as data",
-            "numbers may be printed; as keys and in comparisons use them as they are",
-          );
-        return this.build([x === undefined ? a : text(x), y === undefined ? b : text(y)]);
+        return this.joined([this.textValue(a)!, this.textValue(b)!]);
       }),
     );
   }

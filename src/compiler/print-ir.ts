@@ -70,9 +70,11 @@ function printOperation(instruction: Instruction): string {
     case "load":
       return `load${instruction.size * 8} ${place(instruction.from, instruction.offset)}`;
     case "store":
+    case "exchange":
     case "atomicAdd": {
       const to = place(instruction.to, instruction.offset);
-      return `${instruction.op}${instruction.size * 8} ${to}, ${print(instruction.value)}`;
+      const bits = instruction.op === "exchange" ? 64 : instruction.size * 8;
+      return `${instruction.op}${bits} ${to}, ${print(instruction.value)}`;
     }
     case "stackAddress":
       return `stackAddress ${instruction.slot.name} (${instruction.slot.sizeBytes} bytes)`;

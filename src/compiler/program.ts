@@ -13,6 +13,7 @@ import { NF_VERDICT } from "../uapi/netfilter.ts";
 import {
   type Abstract,
   alternativesOf,
+  Cell,
   type Int,
   int,
   NIL,
@@ -23,11 +24,14 @@ import {
 import { Control, Join } from "./control.ts";
 import { CannotCompile } from "./diagnostics.ts";
 import { type Captured, type EventSite, MOST_EVENT_TEXT } from "./events.ts";
-import { type AccessSize, type Operand, StackSlot, type Value } from "./ir.ts";
+import type { AccessSize, Operand, Value } from "./ir.ts";
 import type { Shared } from "./shared.ts";
+import { STATE } from "./state-classes.ts";
 import { CONFIG, COUNTERS, type KernelLayout, MAPS, SCRATCH } from "./target.ts";
 
 const DYNPTR_BYTES = 16;
+/** Rounds that a hook waits for another one to end. */
+const MOST_TRIES = 100_000n;
 /** The most that a packet is long: BIG TCP. */
 const MOST_PACKET = 1n << 20n;
 
@@ -46,6 +50,10 @@ export abstract class ProgramFrame extends Control {
   readonly #failures = new Join();
   readonly #traps = new Join();
   readonly #verdicts = new Join();
+  /** Ends with ACCEPT, without the lock. */
+  readonly #pass = new Join();
+  /** The lock was not to be had. */
+  readonly #busy = new Join();
   #context: Value | undefined;
   #skb: Value | undefined;
   #scratch: Value | undefined;
@@ -75,9 +83,20 @@ export abstract class ProgramFrame extends Control {
 
   // ---- the beginning
 
-  protected prologue(): void {
+  protected prologue(mark: number | undefined): void {
     const { shared, layout } = this;
     this.#skb = this.loadPointer(this.#context!, layout.bpf_nf_ctx.skb);
+    if (mark !== undefined) {
+      const rest = new Join();
+      this.fork(
+        "jne",
+        this.load(4, this.skb, layout.sk_buff.mark),
+        BigInt(mark),
+        () => this.goto(this.#pass),
+        () => this.goto(rest),
+      );
+      this.land(rest);
+    }
     if (shared.needs.has("scratch")) {
       const key = this.stack("key 0", 4);
       this.store(4, key, 0, 0n);
@@ -91,7 +110,7 @@ export abstract class ProgramFrame extends Control {
         "jeq",
         scratch,
         0n,
-        () => this.goto(this.#fallback),
+        () => this.goto(this.#pass),
         () => this.goto(rest),
       );
       this.land(rest);
@@ -102,6 +121,45 @@ export abstract class ProgramFrame extends Control {
     if (shared.needs.has("rodata"))
       this.#rodata = this.kfunc("bpf_rdonly_cast", [this.mapValue(MAPS.rodata, 0), 0n], "pointer");
     if (shared.needs.has("window")) this.#openWindow();
+    if (shared.needs.has("lock")) this.#lock();
+  }
+
+  /**
+   * Hooks of a script run one after the other. Beside the lock stands the processor that holds it: a hook that
+   * interrupts another on its own processor must not wait, and nobody waits long.
+   */
+  #lock(): void {
+    const lock = this.mapValue(MAPS.state, STATE.lock);
+    const cpu = this.helper(BPF_FUNC.BPF_FUNC_get_smp_processor_id, [], "int", { low: 0n, high: 0xffffn });
+    const own = this.binary("add", cpu, 1n);
+    const held = new Join();
+    const busy = new Join();
+    const tries = new Cell("tries");
+    this.cells.set(tries, int(0n));
+    this.loop("lock", (again) => {
+      const wasHeld = this.ir.value("int", { low: 0n, high: 1n });
+      this.emit({ op: "exchange", to: lock, offset: 0, value: 1n, result: wasHeld, span: this.span });
+      const wait = (): void => {
+        const count = (this.cells.get(tries) as Int).value;
+        this.cells.set(tries, int(this.binary("add", count, 1n)));
+        this.fork(
+          "jsgt",
+          count,
+          MOST_TRIES,
+          () => this.goto(busy),
+          () => this.goto(again),
+        );
+      };
+      const taken = (): void =>
+        this.fork("jeq", this.load(8, lock, STATE.holder), own, () => this.goto(busy), wait);
+      this.fork("jeq", wasHeld, 0n, () => this.goto(held), taken);
+    });
+    this.land(busy);
+    this.here.isCold = true;
+    this.goto(this.#busy);
+    this.land(held);
+    this.store(8, lock, STATE.holder, own);
+    this.cells.delete(tries);
   }
 
   #openWindow(): void {
@@ -116,7 +174,7 @@ export abstract class ProgramFrame extends Control {
       0n,
       () => {
         this.here.isCold = true;
-        const dynptr = this.stackAddress(new StackSlot("dynptr", DYNPTR_BYTES));
+        const dynptr = this.stack("dynptr", DYNPTR_BYTES);
         this.kfunc("bpf_dynptr_from_skb", [skb, 0n, dynptr]);
         const most = BigInt(SCRATCH.windowBytes);
         const cut = new Join();
@@ -430,6 +488,12 @@ export abstract class ProgramFrame extends Control {
     }
   }
 
+  #report(site: Operand): void {
+    const record = this.stack("failure", 8);
+    this.store(8, record, 0, site);
+    this.helper(BPF_FUNC.BPF_FUNC_ringbuf_output, [this.map(MAPS.events), record, 8n, 0n]);
+  }
+
   // ---- the end
 
   /** Ends with the hook's first result; see `outcomeOf` of the module `netfilter`. */
@@ -496,19 +560,42 @@ export abstract class ProgramFrame extends Control {
     const [site] = this.land(this.#failures);
     if (this.block !== undefined) {
       this.here.isCold = true;
-      const record = this.stack("failure", 8);
-      this.store(8, record, 0, (site as Int).value);
-      this.helper(BPF_FUNC.BPF_FUNC_ringbuf_output, [this.map(MAPS.events), record, 8n, 0n]);
+      this.#report((site as Int).value);
       this.goto(this.#fallback);
     }
     this.land(this.#fallback);
     if (this.block !== undefined) this.goto(accept);
-    for (const [join, result] of [
-      [accept, 1n],
-      [drop, 0n],
-    ] as const) {
-      this.land(join);
-      if (this.block !== undefined) this.end({ op: "return", value: result, span: undefined });
+    this.land(this.#busy);
+    if (this.block !== undefined) {
+      const busy = "another hook of this script has not ended";
+      const site = this.#site({
+        kind: "error",
+        span: undefined,
+        message: busy,
+        expressions: [],
+        captured: [],
+      });
+      this.#report(site);
+      this.goto(this.#pass);
     }
+    const unlock = (): void => {
+      if (!this.shared.needs.has("lock")) return;
+      const lock = this.mapValue(MAPS.state, STATE.lock);
+      this.store(8, lock, STATE.holder, 0n);
+      const result = this.ir.value("int");
+      this.emit({ op: "exchange", to: lock, offset: 0, value: 0n, result, span: undefined });
+    };
+    this.land(accept);
+    if (this.block !== undefined) {
+      unlock();
+      this.goto(this.#pass);
+    }
+    this.land(drop);
+    if (this.block !== undefined) {
+      unlock();
+      this.end({ op: "return", value: 0n, span: undefined });
+    }
+    this.land(this.#pass);
+    if (this.block !== undefined) this.end({ op: "return", value: 1n, span: undefined });
   }
 }

@@ -4,6 +4,7 @@ import { decide, substituteTerminator } from "./decide.ts";
 import {
   type Block,
   edgesOf,
+  hasEffects,
   type Instruction,
   type IrFunction,
   type Operand,
@@ -132,12 +133,7 @@ export function reuseLoads(ir: IrFunction): boolean {
         else loaded.set(place, result);
         return before === undefined;
       }
-      const isHarmless =
-        instruction.op !== "store" &&
-        instruction.op !== "atomicAdd" &&
-        instruction.op !== "helper" &&
-        instruction.op !== "kfunc";
-      if (!isHarmless) loaded.clear();
+      if (hasEffects(instruction)) loaded.clear();
       return true;
     });
     if (kept.length < block.instructions.length)

@@ -7,8 +7,10 @@
 import type { LuaTable } from "../lua/table.ts";
 import { Kinds } from "./abstract.ts";
 import { Restart } from "./control.ts";
-import type { Refusal } from "./diagnostics.ts";
+import { CannotCompile, type Refusal } from "./diagnostics.ts";
 import type { EventSite } from "./events.ts";
+import type { RopeSite } from "./ropes.ts";
+import { StateModel } from "./state-classes.ts";
 import type { MapSpec } from "./target.ts";
 
 /** What a program sets up before the hook's own code. */
@@ -16,6 +18,7 @@ export type Need = "scratch" | "window" | "budget" | "lock" | "rodata";
 
 export class Shared {
   readonly kinds = new Kinds();
+  readonly state = new StateModel(this.kinds, (text) => this.intern(text));
   readonly needs = new Set<Need>();
   /** Bytes of zeros that follow every built string, so that the end of one is a key as it stands. */
   keyPadding = 0;
@@ -49,6 +52,26 @@ export class Shared {
     if (at >= 0) return at;
     this.#rodata += text;
     return this.#rodata.length - text.length;
+  }
+
+  readonly #ropes = new Map<object, RopeSite>();
+
+  /** What is known of a list that an expression makes, if it is one that is only joined. */
+  ropeOf(site: object): RopeSite | undefined {
+    return this.#ropes.get(site);
+  }
+
+  learnRope(site: object): never {
+    this.#ropes.set(site, { separator: undefined });
+    throw new Restart("a list is joined");
+  }
+
+  learnSeparator(site: RopeSite, separator: string): void {
+    if (site.separator === separator) return;
+    const isNew = site.separator === undefined;
+    site.separator ??= separator;
+    if (!isNew) throw new CannotCompile(undefined, "a list that is joined in two ways", "make two lists");
+    throw new Restart("a separator");
   }
 
   readonly #constantMaps = new Map<LuaTable, Map<string, MapSpec>>();

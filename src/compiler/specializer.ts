@@ -39,13 +39,24 @@ import { lookUp } from "./constant-table.ts";
 import { Join } from "./control.ts";
 import { holesOf } from "./deferred.ts";
 import { CannotCompile } from "./diagnostics.ts";
+import { decimal } from "./format.ts";
 import { Frame, type LiveVariable } from "./frame.ts";
 import { INTRINSICS, PURE } from "./intrinsics.ts";
-import type { Operand, Value } from "./ir.ts";
+import { type Operand, Value } from "./ir.ts";
 import { Operations } from "./operations.ts";
+import { appendToRope, makeRope } from "./ropes.ts";
 import type { Shared } from "./shared.ts";
-import type { KernelLayout } from "./target.ts";
-import { CONFIG } from "./target.ts";
+import {
+  makeTable,
+  readEntry,
+  readField,
+  readSlot,
+  writeEntry,
+  writeField,
+  writeSlot,
+} from "./state-access.ts";
+import type { DynamicClass } from "./state-classes.ts";
+import { CONFIG, type KernelLayout, SCRATCH } from "./target.ts";
 
 /** Where a hook comes from. */
 export interface Script {
@@ -73,8 +84,8 @@ export class Specializer extends Operations {
   }
 
   /** Compiles a hook. Throws `CannotCompile` when no packet could be decided. */
-  compile(hook: LuaFunction): void {
-    this.prologue();
+  compile(hook: LuaFunction, mark: number | undefined): void {
+    this.prologue(mark);
     this.cells.set(this.heapTop, int(0n));
     if (this.shared.needs.has("budget")) this.cells.set(this.#budget, int(this.config(CONFIG.budget)));
     const info = this.script.state.functionInfo(hook);
@@ -119,7 +130,11 @@ export class Specializer extends Operations {
     if (typeof value === "boolean") return bool(value);
     if (typeof value === "number" || value instanceof LuaInt64) return int(toBigInt(value));
     if (typeof value === "string") return text(value);
-    if (value instanceof LuaTable) return { kind: "table", table: value };
+    if (value instanceof LuaTable) {
+      const dynamic = this.shared.state.tableOf(value);
+      if (dynamic !== undefined) return { kind: "dynamic", id: dynamic.id, class: dynamic.class.root };
+      return { kind: "table", table: value };
+    }
     if (typeof value === "function") return { kind: "function", f: value };
     return this.refuse(
       `a ${value instanceof LuaUserdata ? "userdata" : "value"} from the time of loading`,
@@ -318,6 +333,85 @@ export class Specializer extends Operations {
     return this.heapAddress(built.offset);
   }
 
+  // Where records are, as far as this path has looked them up: a place in the map stays what it is until another
+  // record is made, which may take it.
+
+  readonly #records = new Map<DynamicClass, Map<Operand, Cell>>();
+
+  knownRecord(of: DynamicClass, id: Operand): Value | undefined {
+    const cell = this.#records.get(of)?.get(id);
+    const known = cell && this.cells.get(cell);
+    return known?.kind === "slice" ? known.base : undefined;
+  }
+
+  knowRecord(of: DynamicClass, id: Operand, record: Value): void {
+    let cells = this.#records.get(of);
+    if (cells === undefined) {
+      cells = new Map();
+      this.#records.set(of, cells);
+    }
+    let cell = cells.get(id);
+    if (cell === undefined) {
+      cell = new Cell(`record ${of.number} ${id instanceof Value ? id.id : id}`);
+      cells.set(id, cell);
+    }
+    this.cells.set(cell, { kind: "slice", base: record, offset: 0n, length: 0n });
+  }
+
+  forgetRecords(of: DynamicClass): void {
+    for (const cell of this.#records.get(of)?.values() ?? [])
+      if (this.cells.has(cell)) this.cells.set(cell, NIL);
+  }
+
+  /** Room for a record that is too long for the stack. */
+  recordScratch(): Value {
+    return this.address(this.scratch, BigInt(SCRATCH.eventOffset));
+  }
+
+  // ---- strings that are built
+
+  newVariable(name: string, value: Abstract): Cell {
+    return this.newCell(`${name} ${this.#loops++}`, value);
+  }
+
+  reserveBytes(bytes: bigint): Operand {
+    return this.reserve(bytes);
+  }
+
+  appendBytes(at: Operand, piece: Slice): void {
+    this.copyToHeap(at, piece);
+  }
+
+  padBytes(end: Operand): void {
+    this.pad(end);
+  }
+
+  writable(at: Operand): Value {
+    return this.heapAddress(at);
+  }
+
+  /** A value as a string, as `..` takes it; undefined where it takes none. */
+  textValue(value: Single): Single | undefined {
+    if (value.kind === "text" || value.kind === "slice") return value;
+    if (value.kind !== "int") return undefined;
+    const constant = this.constantText(value);
+    return constant === undefined ? decimal(this, value.value) : text(constant);
+  }
+
+  /** One string of several, constants put together first. */
+  joined(pieces: readonly Single[]): Single {
+    const merged: Single[] = [];
+    for (const piece of pieces) {
+      const last = merged.at(-1);
+      if (piece.kind === "text" && piece.text === "") continue;
+      if (last?.kind === "text" && piece.kind === "text")
+        merged[merged.length - 1] = text(last.text + piece.text);
+      else merged.push(piece);
+    }
+    if (merged.length === 0) return text("");
+    return merged.length === 1 ? merged[0]! : (this.build(merged) as Single);
+  }
+
   wordKey(key: Int): Value {
     const place = this.stack("key", 8);
     this.store(8, place, 0, key.value);
@@ -419,23 +513,25 @@ export class Specializer extends Operations {
     const cell = this.frame.cellOf(variable);
     if (cell !== undefined) return this.cells.get(cell) ?? NIL;
     const live = this.frame.liveVariable(variable);
-    if (live !== undefined) return this.readLive(live);
+    if (live !== undefined) return this.#readLive(live);
     // The globals, as the chunk sees them.
     if (variable.name === "_ENV") return this.abstractOf(this.script.state.globals);
     throw new Error(`variable ${variable.name} is nowhere`);
   }
 
   /** Whether a hook changes this field. */
-  isMutable(_table: LuaTable, _key: LuaValue): boolean {
-    return false;
+  isMutable(table: LuaTable, key: LuaValue): boolean {
+    const { state } = this.shared;
+    return state.slotOfField(table, key) !== undefined || state.tableOf(table) !== undefined;
   }
 
-  isMutableVariable(_live: LiveVariable): boolean {
-    return false;
+  isMutableVariable({ cell }: LiveVariable): boolean {
+    return cell !== undefined && this.shared.state.slotOfCell(cell) !== undefined;
   }
 
-  protected readLive(live: LiveVariable): Abstract {
-    return this.abstractOf(live.get());
+  #readLive(live: LiveVariable): Abstract {
+    const slot = live.cell && this.shared.state.slotOfCell(live.cell);
+    return slot === undefined ? this.abstractOf(live.get()) : readSlot(this, slot);
   }
 
   write(variable: Variable, value: Abstract): void {
@@ -446,11 +542,10 @@ export class Specializer extends Operations {
     }
     const live = this.frame.liveVariable(variable);
     assert(live !== undefined, `variable ${variable.name} is nowhere`);
-    this.writeLive(live, value);
-  }
-
-  protected writeLive(live: LiveVariable, _value: Abstract): void {
-    this.refuse(`a change of '${live.name}', which lives longer than the packet`, "run it with --on nfqueue");
+    assert(live.cell !== undefined, `variable ${variable.name} is never assigned`);
+    const slot = this.shared.state.slotOfCell(live.cell);
+    if (slot === undefined) this.shared.state.makeCellSlot(live.cell, live.get);
+    else writeSlot(this, slot, value);
   }
 
   // ---- expressions
@@ -649,9 +744,18 @@ export class Specializer extends Operations {
   }
 
   #table(e: Extract<Expression, { kind: "table" }>): Abstract {
-    const object = new LocalObject(`${this.frame.path}/table ${e.line}:${e.column}#${this.#calls++}`);
+    const of = this.shared.state.classOfSite(e);
+    const rope = this.shared.ropeOf(e);
+    const object = new LocalObject(`${this.frame.path}/table ${e.line}:${e.column}#${this.#calls++}`, e);
     let next = 1;
+    const fields: [string | number, Abstract][] = [];
     const set = (key: string | number, value: Abstract): void => {
+      if (of !== undefined || rope !== undefined) {
+        if (rope !== undefined && typeof key === "string")
+          this.refuse("a list with other fields that is joined", "make two tables");
+        fields.push([key, value]);
+        return;
+      }
       const cell = new Cell(`${object.key}.${key}`);
       object.fields.set(key, cell);
       this.cells.set(cell, value);
@@ -668,7 +772,16 @@ export class Specializer extends Operations {
       } else if (i === e.items.length - 1) for (const item of this.expressions([value])) set(next++, item);
       else set(next++, this.expression(value));
     }
+    if (of !== undefined) {
+      this.at(e);
+      return this.block === undefined ? NIL : makeTable(this, of, fields);
+    }
     this.cells.set(object.length, int(BigInt(next - 1)));
+    if (rope !== undefined) {
+      this.cells.set(object.length, int(0n));
+      makeRope(this, object, rope);
+      for (const [, value] of fields) appendToRope(this, object, value);
+    }
     return { kind: "local", object };
   }
 
@@ -695,8 +808,13 @@ export class Specializer extends Operations {
       case "local":
         if (constant !== undefined) return this.#field(object.object, constant.value, e);
         return this.dispatch(key, (single) => this.indexLocal(object.object, single));
+      case "dynamic":
+        if (typeof constant?.value === "string") return readField(this, object, constant.value);
+        return readEntry(this, object, key);
       case "table":
         if (constant !== undefined) return this.tableField(object.table, constant.value, e);
+        // Fields that change are somewhere else: a computed key must find all of them in one place.
+        if (this.shared.state.hasSlots(object.table)) this.shared.state.makeDynamic(object.table);
         return this.dispatch(key, (single) => {
           const known = this.constantValue(single);
           return known === undefined
@@ -718,6 +836,8 @@ export class Specializer extends Operations {
   }
 
   #field(object: LocalObject, key: LuaValue, e: Expression): Abstract {
+    if (object.rope !== undefined)
+      this.refuse("an item of a list that is joined", "keep it in a variable, too");
     const cell = typeof key === "string" || typeof key === "number" ? object.fields.get(key) : undefined;
     const value = (cell && this.cells.get(cell)) ?? NIL;
     if (object.metatable === undefined) return value;
@@ -762,6 +882,8 @@ export class Specializer extends Operations {
 
   /** A field of a table of the script, with metatables. */
   tableField(table: LuaTable, key: LuaValue, e: Expression): Abstract {
+    const slot = this.shared.state.slotOfField(table, key);
+    if (slot !== undefined && table.metatable === undefined) return readSlot(this, slot);
     const raw = table.get(key);
     if (raw !== undefined || table.metatable === undefined) return this.abstractOf(raw);
     const handler = table.metatable.get("__index");
@@ -781,7 +903,22 @@ export class Specializer extends Operations {
 
   assignSingle(object: Single, key: Abstract, value: Abstract, name: string | undefined): void {
     const constant = this.constantValue(key);
-    if (object.kind === "local") {
+    if (object.kind === "local" && object.object.rope !== undefined) {
+      const { length, isJoined } = object.object;
+      const count = (this.cells.get(length) as Int).value;
+      const isNext =
+        key.kind === "int" &&
+        (typeof key.value === "bigint"
+          ? key.value - 1n === this.constantOf(count)
+          : this.successors.get(key.value) === count);
+      if (!isNext || isJoined)
+        this.refuse(
+          "a list that is changed otherwise than at its end",
+          "use t[#t + 1] = v, and table.concat once",
+        );
+      appendToRope(this, object.object, value);
+    } else if (object.kind === "local") {
+      if (constant === undefined && key.kind === "int") this.shared.learnRope(object.object.site);
       if (
         constant === undefined ||
         (typeof constant.value !== "string" && typeof constant.value !== "number")
@@ -791,12 +928,19 @@ export class Specializer extends Operations {
           "use constant keys, or variables",
         );
       this.#assignField(object.object, constant.value, value);
-    } else if (object.kind === "table")
-      this.refuse(
-        `a change of a table that lives longer than the packet${name === undefined ? "" : ` (${name})`}`,
-        "run it with --on nfqueue",
-      );
-    else this.fail(`attempt to index a ${typeOf(object)} value${name === undefined ? "" : ` (${name})`}`);
+    } else if (object.kind === "dynamic") {
+      if (typeof constant?.value === "string") writeField(this, object, constant.value, value);
+      else writeEntry(this, object, key, value);
+    } else if (object.kind === "table") {
+      const { table } = object;
+      const { state } = this.shared;
+      if (table.metatable !== undefined)
+        this.refuse("a change of a table with a metatable", "keep what changes in a table without one");
+      const slot = constant === undefined ? undefined : state.slotOfField(table, constant.value);
+      if (slot !== undefined) writeSlot(this, slot, value);
+      else if (typeof constant?.value === "string") state.makeFieldSlot(table, constant.value);
+      else state.makeDynamic(table);
+    } else this.fail(`attempt to index a ${typeOf(object)} value${name === undefined ? "" : ` (${name})`}`);
   }
 
   #assignField(object: LocalObject, key: string | number, value: Abstract): void {
@@ -808,8 +952,7 @@ export class Specializer extends Operations {
     this.cells.set(cell, value);
     if (typeof key !== "number") return;
     const length = this.constantOf(((this.cells.get(object.length) ?? int(0n)) as Int).value);
-    if (length === undefined)
-      this.refuse("a list whose length depends on the packet", "keep a count of what you need");
+    if (length === undefined) this.shared.learnRope(object.site);
     if (BigInt(key) === length + 1n && value.kind !== "nil") this.cells.set(object.length, int(length + 1n));
     else if (BigInt(key) === length && value.kind === "nil") this.cells.set(object.length, int(length - 1n));
   }

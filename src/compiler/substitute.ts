@@ -39,8 +39,11 @@ export function needsValue(ir: IrFunction): Set<Value> {
   for (const block of ir.blocks)
     for (const instruction of block.instructions) {
       if (instruction.op === "load") needed.add(instruction.from);
-      if (instruction.op === "store" || instruction.op === "atomicAdd") needed.add(instruction.to);
-      if (instruction.op === "atomicAdd") needed.add(instruction.value);
+      if (instruction.op === "store" || instruction.op === "exchange") needed.add(instruction.to);
+      if (instruction.op === "atomicAdd") {
+        needed.add(instruction.to);
+        needed.add(instruction.value);
+      }
     }
   return needed;
 }
@@ -55,6 +58,7 @@ export function substituteInstruction(instruction: Instruction, by: Substitution
     case "load":
       return { ...instruction, from: by.valueOf(instruction.from) };
     case "store":
+    case "exchange":
       return { ...instruction, to: by.valueOf(instruction.to), value: by.of(instruction.value) };
     case "atomicAdd":
       return { ...instruction, to: by.valueOf(instruction.to), value: by.valueOf(instruction.value) };

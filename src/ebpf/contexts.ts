@@ -23,18 +23,39 @@ export function skBuffEnvironment(
   return { context, packet };
 }
 
+/** Where `struct sk_buff` has the fields that programs read; they differ from kernel to kernel. */
+export interface SkBuffOffsets {
+  readonly len: number;
+  readonly data_len: number;
+  readonly data: number;
+}
+
+export interface NetfilterPacket {
+  /** NF_INET_* and NFPROTO_* */
+  readonly hook: number;
+  readonly pf: number;
+  /** Without it `struct sk_buff` has no fields, and only kernel functions can read the packet. */
+  readonly offsets?: SkBuffOffsets;
+  /** How much of the packet `skb->data` points to; all, when left out. */
+  readonly linearBytes?: number;
+}
+
+/** A program may read eight bytes at once where fewer are left, if it does not use what it read too much. */
+const SLACK = 7;
+/** What stands there: nothing that a program could take for the zeros behind a real packet. */
+const SLACK_BYTE = 0xa5;
+
 /** A packet from its IP header on, and the context of BPF_PROG_TYPE_NETFILTER (`struct bpf_nf_ctx`). */
 export function netfilterEnvironment(
   bytes: Uint8Array,
-  station: { hook: number; pf: number },
-): Pick<Environment, "context" | "packet"> {
+  { hook, pf, offsets, linearBytes = bytes.length }: NetfilterPacket,
+): Pick<Environment, "context" | "packet" | "linearBytes"> {
   const packet = new Region("the packet", bytes);
-  // The fields of these two that scripts can reach are few; their offsets are those of nf_hook_state everywhere, but
-  // of sk_buff in one kernel only, so that is left to the kernel functions that take it.
-  const state = new Region("the hook state", Uint8Array.of(station.hook, station.pf, ...new Uint8Array(46)), {
+  // Scripts can reach few fields of these two; those of nf_hook_state are at the same offsets everywhere.
+  const state = new Region("the hook state", Uint8Array.of(hook, pf, ...new Uint8Array(46)), {
     isWritable: false,
   });
-  const skb = new Region("the skb", new Uint8Array(0), { isWritable: false });
+  const skb = offsets === undefined ? emptySkb() : skbOf(bytes, offsets, linearBytes);
   const context = new Region("the context", new Uint8Array(16), {
     isWritable: false,
     pointers: new Map([
@@ -42,5 +63,21 @@ export function netfilterEnvironment(
       [8, { region: skb, offset: 0 }],
     ]),
   });
-  return { context, packet };
+  return { context, packet, linearBytes };
+}
+
+const emptySkb = (): Region => new Region("the skb", new Uint8Array(0), { isWritable: false });
+
+function skbOf(bytes: Uint8Array, offsets: SkBuffOffsets, linearBytes: number): Region {
+  const linear = new Uint8Array(linearBytes + SLACK).fill(SLACK_BYTE);
+  linear.set(bytes.subarray(0, linearBytes));
+  const data = new Region("the linear part of the packet", linear, { isWritable: false });
+  const size = Math.max(...Object.values(offsets)) + 8;
+  const skb = new Region("the skb", new Uint8Array(size), {
+    isWritable: false,
+    pointers: new Map([[offsets.data, { region: data, offset: 0 }]]),
+  });
+  skb.view.setUint32(offsets.len, bytes.length, true);
+  skb.view.setUint32(offsets.data_len, bytes.length - linearBytes, true);
+  return skb;
 }

@@ -49,8 +49,9 @@ export function fromOpcode(opcode: Opcode, operands: Operands): Instruction {
   for (const field of ["dst", "src", "off", "imm", "high"] as const) {
     const value = operands[field];
     if (value === undefined) continue;
-    assert(allowed.has(field), `${opcode.name} takes no ${field}`);
-    assert(fits(field, value), `${opcode.name}: ${field} cannot be ${value}`);
+    // The texts are made only when needed: programs of thousands of instructions come through here.
+    if (!allowed.has(field)) assert(false, `${opcode.name} takes no ${field}`);
+    if (!fits(field, value)) assert(false, `${opcode.name}: ${field} cannot be ${value}`);
   }
   const { dst = 0, src = opcode.fixed.src ?? 0, off = opcode.fixed.off ?? 0 } = operands;
   const { imm = opcode.fixed.imm ?? 0, high = 0, symbol } = operands;

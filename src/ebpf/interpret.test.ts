@@ -160,6 +160,47 @@ test("a netfilter program sees its station and, by its skb, the packet", () => {
   expect(run(text, netfilterEnvironment(new Uint8Array(20), { hook: 3, pf: 2 }))).toBe(0x030214n);
 });
 
+describe("an skb with fields", () => {
+  const offsets = { len: 112, data_len: 116, data: 200 };
+  const bytes = Uint8Array.from({ length: 24 }, (_, i) => i + 1);
+  const load = (text: string) => `r1 = *(u64 *)(r1 + 8)\n${text}\nexit`;
+  const at = (text: string, linearBytes = 24) =>
+    run(load(text), netfilterEnvironment(bytes, { hook: 3, pf: 2, offsets, linearBytes }));
+
+  test("has lengths and a pointer to its linear part", () => {
+    expect(at("r0 = *(u32 *)(r1 + 112)")).toBe(24n);
+    expect(at("r0 = *(u32 *)(r1 + 116)", 20)).toBe(4n);
+    expect(at("r1 = *(u64 *)(r1 + 200)\nr0 = *(u8 *)(r1 + 19)", 20)).toBe(20n);
+  });
+
+  test("gives nothing of use behind the linear part, and no more than eight bytes at once can reach", () => {
+    expect(at("r1 = *(u64 *)(r1 + 200)\nr0 = *(u64 *)(r1 + 19)", 20)).toBe(0xa5a5a5a5a5a5a514n);
+    expect(() => at("r1 = *(u64 *)(r1 + 200)\nr0 = *(u64 *)(r1 + 20)", 20)).toThrow(
+      "reads 8 bytes at offset 20 of the linear part of the packet, which has 27",
+    );
+  });
+});
+
+test("probe_read_kernel copies, and a place that is not there is a fault", () => {
+  const copy = (from: number) => `r3 = *(u64 *)(r1 + 8)
+    r3 = *(u64 *)(r3 + 0)
+    r3 += ${from}
+    r1 = r10
+    r1 += -8
+    r2 = 3
+    *(u64 *)(r10 - 8) = 0
+    call 113
+    r0 = *(u64 *)(r10 - 8)
+    exit`;
+  const environment = netfilterEnvironment(Uint8Array.of(1, 2, 3, 4), {
+    hook: 3,
+    pf: 2,
+    offsets: { len: 8, data_len: 12, data: 0 },
+  });
+  expect(run(copy(1), environment)).toBe(0x040302n);
+  expect(() => run(copy(9), environment)).toThrow("reads 3 bytes at offset 9");
+});
+
 test("bpf_iter_num counts", () => {
   const iterator = "r1 = r10\nr1 += -8\n";
   const text = `${iterator}r2 = 3

@@ -154,7 +154,8 @@ const XDP_REFUSALS: Readonly<Record<string, string>> = {
   EBUSY: "another XDP program has the device",
   EEXIST: "an XDP program has the device in another mode",
   EOPNOTSUPP: "the device's driver cannot run XDP itself; the mode 'generic' works on any device",
-  ENODEV: "there is no such device in this network namespace",
+  EINVAL:
+    "there is no such device in this network namespace, the program is not of type BPF_PROG_TYPE_XDP, or the kernel is older than Linux 5.9",
 };
 
 /** Runs an XDP program at the device of this index. */

@@ -273,7 +273,8 @@ export class KernelMap extends KernelObject {
     const valueSize = this.#wireSize;
     // The place where the next batch begins: a key, or a number of the kernel's.
     let place = new Uint8Array(Math.max(keySize, 8));
-    for (let room = BATCH_ENTRIES, isFirst = true; ; ) {
+    const room = BATCH_ENTRIES;
+    for (let isFirst = true; ; isFirst = false) {
       let keys: Uint8Array | undefined;
       let values: Uint8Array | undefined;
       let next: Uint8Array | undefined;
@@ -289,11 +290,6 @@ export class KernelMap extends KernelObject {
           count: room,
         };
       });
-      // One bucket of a hash has more than there is room for.
-      if (error?.code === "ENOSPC") {
-        room *= 2;
-        continue;
-      }
       if (error && isFirst && hasNoBatches(error.code)) return false;
       if (error && error.code !== "ENOENT") throw error;
       for (let i = 0; i < attribute.count; i++)
@@ -303,7 +299,6 @@ export class KernelMap extends KernelObject {
         ]);
       if (error) return true;
       place = new Uint8Array(next!.subarray(0, place.length));
-      isFirst = false;
     }
   }
 }

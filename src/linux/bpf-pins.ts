@@ -109,11 +109,14 @@ function fileCall(call: string, path: string, make: () => void): void {
   }
 }
 
+/** Text files that the kernel puts into each such file system. */
+const KERNELS_OWN: ReadonlySet<string> = new Set(["maps.debug", "progs.debug"]);
+
 /** Paths of the pins in a folder and in those below it, in order. */
 export function listPins(folder = BPF_FOLDER): string[] {
   if (!isBpfFolder(folder)) return [];
   return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
+    .filter((entry) => entry.isFile() && !KERNELS_OWN.has(entry.name))
     .map((entry) => join(entry.parentPath, entry.name))
     .sort();
 }
@@ -122,13 +125,12 @@ export function listPins(folder = BPF_FOLDER): string[] {
 const KINDS: Readonly<Record<string, (fd: number, label: string) => PinnedObject>> = {
   "anon_inode:bpf-prog": (fd, label) => new KernelProgram(fd, `program ${label}`),
   "anon_inode:bpf-map": (fd) => kernelMapOf(fd),
-  // Kernels spell it in both ways.
   "anon_inode:bpf-link": (fd, label) => new KernelLink(fd, `link ${label}`),
-  "anon_inode:bpf_link": (fd, label) => new KernelLink(fd, `link ${label}`),
 };
 
 function objectOf(fd: number, label: string): PinnedObject {
-  const name = readlinkSync(`/proc/self/fd/${fd}`);
+  // A new link is spelled bpf_link, one that was pinned bpf-link.
+  const name = readlinkSync(`/proc/self/fd/${fd}`).replace("_link", "-link");
   const make = KINDS[name];
   if (make) return make(fd, label);
   ffi.close(fd);

@@ -30,7 +30,8 @@ export interface Feature {
 /** The outcome of a probe; what it throws is the reason of a "no". */
 type Probe = () => { ok: boolean; detail: string };
 
-interface Row {
+/** A row of a table of features. */
+export interface FeatureRow {
   readonly feature: string;
   readonly neededBy: string;
   readonly howToGet: string;
@@ -38,7 +39,10 @@ interface Row {
 }
 
 /** Tries everything; changes nothing that outlasts the call. Never throws. */
-export function probeFeatures(): Feature[] {
+export const probeFeatures = (): Feature[] => probeRows(rows);
+
+/** Tries each row; what a probe throws is its reason. */
+export function probeRows(rows: readonly FeatureRow[]): Feature[] {
   return rows.map(({ feature, neededBy, howToGet, probe }) => {
     const { ok, detail } = attempt(probe);
     return { feature, ok, detail, neededBy, howToGet: ok ? "" : howToGet };
@@ -53,7 +57,7 @@ function attempt(probe: Probe): { ok: boolean; detail: string } {
   }
 }
 
-const capability = (name: CapabilityName, neededBy: string): Row => ({
+const capability = (name: CapabilityName, neededBy: string): FeatureRow => ({
   feature: name,
   neededBy,
   howToGet: howToGetCapability(name),
@@ -63,14 +67,14 @@ const capability = (name: CapabilityName, neededBy: string): Row => ({
   },
 });
 
-const file = (feature: string, path: string, neededBy: string, howToGet: string): Row => ({
+const file = (feature: string, path: string, neededBy: string, howToGet: string): FeatureRow => ({
   feature,
   neededBy,
   howToGet,
   probe: () => ({ ok: existsSync(path), detail: existsSync(path) ? path : `no ${path}` }),
 });
 
-const rows: readonly Row[] = [
+const rows: readonly FeatureRow[] = [
   {
     feature: "Linux",
     neededBy: "nfqueue, ebpf",

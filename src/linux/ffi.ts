@@ -197,6 +197,8 @@ export const clockGettime = (clock: number, address: number): void =>
 /** Memory that the kernel shares. The buffer must not be touched after `unmap`. */
 export interface Mapping {
   readonly buffer: ArrayBuffer;
+  /** Where it lies in this process. */
+  readonly address: number;
   unmap(): void;
 }
 
@@ -211,6 +213,7 @@ export function mmap(
   const address = make("mmap", object, 0, sizeBytes, protection, MMAP.MAP_SHARED, fd, offset);
   return {
     buffer: native().koffi.view(BigInt(address), sizeBytes),
+    address,
     unmap: () => void make("munmap", object, address, sizeBytes),
   };
 }

@@ -98,6 +98,26 @@ export function isPure(e: Expression): boolean {
   }
 }
 
+/** The same, and it calls no metamethod either: what stands before it may be computed after it. */
+export function isStill(e: Expression): boolean {
+  if (e.kind === "paren") return isStill(e.inner);
+  return isArithmetic(e) ? isNumber(e) : isPure(e);
+}
+
+/** Arithmetic on what can only be numbers, which cannot fail. */
+function isNumber(e: Expression): boolean {
+  let rest = e;
+  for (;;) {
+    if (rest.kind === "integer") return true;
+    if (rest.kind === "local") return (rest.variable.known as Operand | undefined)?.type === "small";
+    if (rest.kind === "paren") rest = rest.inner;
+    else if (rest.kind === "unary" && isArithmetic(rest)) rest = rest.operand;
+    else if (rest.kind === "binary" && isArithmetic(rest) && !/[/%]/.test(rest.op) && isNumber(rest.right))
+      rest = rest.left;
+    else return false;
+  }
+}
+
 export function integerOperand(value: LuaInteger): Operand {
   if (value instanceof LuaInt64) {
     const halves = { hi: String(value.hi), lo: String(value.lo), tag: undefined };
@@ -296,7 +316,8 @@ export abstract class ArithmeticEmitter extends Emitter {
 
   #computeNumber(tree: Node): Operand {
     const conditions = numberConditions(tree);
-    const inline = conditions === undefined ? undefined : this.#inline(tree, conditions);
+    const isOutOfLine = conditions === undefined || (conditions.length > 0 && this.isCold);
+    const inline = isOutOfLine ? undefined : this.#inline(tree, conditions);
     const type = leavesAreIntegers(tree) ? "integer" : "any";
     if (conditions === undefined || inline === undefined) {
       const target = this.temp();

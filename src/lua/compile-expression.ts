@@ -1,7 +1,7 @@
 /** Expressions to JavaScript, except arithmetic. Array items and fields are read inline, everything else out of line. */
 
 import type { BinaryOperator, CallExpression, Expression, Span } from "./ast.ts";
-import { ArithmeticEmitter, integerOperand, isArithmetic, isPure } from "./compile-arithmetic.ts";
+import { ArithmeticEmitter, integerOperand, isArithmetic, isPure, isStill } from "./compile-arithmetic.ts";
 import { isItself, jsName } from "./emit-names.ts";
 import { type Operand, VARARG_ROUNDS } from "./emitter.ts";
 import { LONG_TEXT } from "./meter.ts";
@@ -54,11 +54,11 @@ export class ExpressionEmitter extends ArithmeticEmitter {
 
   /** Evaluates expressions in order; what comes first is kept from what later ones may assign. */
   protected operands(list: readonly Expression[]): Operand[] {
-    let arePure = true;
+    let areStill = true;
     const isLater: boolean[] = [];
     for (let i = list.length - 1; i >= 0; i--) {
-      isLater[i] = arePure;
-      arePure &&= isPure(list[i]!);
+      isLater[i] = areStill;
+      areStill &&= isStill(list[i]!);
     }
     return list.map((e, i) => {
       const operand = this.operand(e);
@@ -133,6 +133,8 @@ export class ExpressionEmitter extends ArithmeticEmitter {
     if (isEquality && [x, y].some(isPlain)) return `(${x.text}${e.op === "==" ? "===" : "!=="}${y.text})`;
     const operation = isEquality ? "eq" : e.op.length === 1 ? "lt" : "le";
     const [a, b] = e.op[0] === ">" ? [y, x] : [x, y];
+    if (!isEquality && this.isCold && (x.type !== "small" || y.type !== "small"))
+      return `${this.mark(e)}${operation}(${a.text},${b.text})`;
     const numbers = [x, y]
       .filter(({ type }) => type !== "small")
       .map(({ text }) => `typeof ${text}==="number"`);
@@ -249,7 +251,8 @@ export class ExpressionEmitter extends ArithmeticEmitter {
       const target = this.temp();
       const name = fieldName(key);
       const mark = this.mark(span, this.describe(object));
-      if (name !== undefined) {
+      if (name !== undefined && this.isCold) this.emit(`${mark}setfield(${o.text},"${name}",${v});`);
+      else if (name !== undefined) {
         this.unit.setters.add(name);
         this.#emitStore(span, target, `${mark}set_${name}(${o.text},${v})`);
       } else if (mayBeItem(k)) {
@@ -268,7 +271,7 @@ export class ExpressionEmitter extends ArithmeticEmitter {
       return;
     }
     const whole = this.handingIn(`${operation};`);
-    this.emit(fast === undefined ? whole : `if(!(${fast})){${whole}}`);
+    this.emit(fast === undefined || this.isCold ? whole : `if(!(${fast})){${whole}}`);
   }
 
   #table(e: Extract<Expression, { kind: "table" }>): string {
@@ -332,19 +335,21 @@ export class ExpressionEmitter extends ArithmeticEmitter {
     if (call.args.at(-1)?.kind === "vararg") this.emit(`$.fuel-=${VARARG_ROUNDS};`);
     if (call.method !== undefined) {
       const { method } = call;
-      this.unit.methods.add(method);
+      const { isCold } = this;
+      if (!isCold) this.unit.methods.add(method);
       const object = this.#object(this.operand(call.callee));
       const callee = this.temp();
       this.emitOperation(
         call,
         callee,
-        `${this.mark(call, this.describe(call.callee))}method_${method}(${object.text})`,
+        this.mark(call, this.describe(call.callee)) +
+          (isCold ? `index(${object.text},"${method}")` : `method_${method}(${object.text})`),
       );
       const args = [object.text, ...this.items(call.args)];
       return { callee, isFunction: false, args, mark: this.markCall(call, `method '${method}'`) };
     }
     let callee = this.operand(call.callee);
-    if (!call.args.every(isPure) || callee.isComplex === true) callee = this.hold(callee);
+    if (!call.args.every(isStill) || callee.isComplex === true) callee = this.hold(callee);
     const args = this.items(call.args);
     const mark = this.markCall(call, this.describe(call.callee));
     return { callee: callee.text, isFunction: callee.type === "function", args, mark };
@@ -375,7 +380,7 @@ export class ExpressionEmitter extends ArithmeticEmitter {
     }
     const text = `${target}=${mark}${f}(${args.join(",")})`;
     const [subject, at] = args;
-    if (isByteCall(call) && args.length === 2 && !at!.startsWith("...")) {
+    if (!this.isCold && isByteCall(call) && args.length === 2 && !at!.startsWith("...")) {
       // What packet scripts do most; everything unusual is the library's.
       const fast = [
         `${f}===stringByte`,

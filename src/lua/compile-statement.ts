@@ -5,6 +5,7 @@ import { isArithmetic } from "./compile-arithmetic.ts";
 import { ExpressionEmitter, isMultiple, nameOf } from "./compile-expression.ts";
 import type { Operand } from "./emitter.ts";
 import { usedLabels } from "./gotos.ts";
+import { LOOP_BOUND } from "./machine.ts";
 import { makesCalls } from "./syntax-walk.ts";
 
 /** Where a goto, a break or a return goes, when it leaves no scope with something to be closed. */
@@ -25,9 +26,10 @@ interface CloseScope {
 
 const ONE: Operand = { text: "1", type: "small", min: 1, max: 1, constant: 1 };
 const NIL: Operand = { text: "undefined", type: "nil" };
-/** Loops over numbers stay within this; a budget that outlasts it is refused (state.ts). */
-const LOOP_BOUND = 2 ** 52;
-const START_BOUND = 2 ** 52 + 2 ** 20;
+/** Where a loop over numbers may start: from there to `LOOP_BOUND` it takes more rounds than there is time. */
+const START_BOUND = 2 ** 51;
+/** A range that ends this near to `LOOP_BOUND` is that of another loop's variable. */
+const NEAR_BOUND = 2 ** 20;
 const MAX_CONSTANT_STEP = 2 ** 16;
 
 const objectOf = (target: Exclude<Target, { kind: "local" }>): Expression =>
@@ -35,6 +37,16 @@ const objectOf = (target: Exclude<Target, { kind: "local" }>): Expression =>
 
 const keyOf = (target: Exclude<Target, { kind: "local" }>): Expression =>
   target.kind === "global" ? nameOf(target) : target.key;
+
+function isUsualStart({ type, min, max }: Operand): boolean {
+  if (type !== "small") return false;
+  const isNear = (n: number): boolean => n <= START_BOUND || Math.abs(n - LOOP_BOUND) <= NEAR_BOUND;
+  return min === max ? Math.abs(min!) <= START_BOUND : isNear(Math.abs(min!)) && isNear(Math.abs(max!));
+}
+
+/** Whether nothing but labels follows. */
+const isLast = (statements: readonly Statement[], index: number): boolean =>
+  statements.slice(index).every(({ kind }) => kind === "label");
 
 export class StatementEmitter extends ExpressionEmitter {
   readonly #labels: (Exit & { readonly name: string })[] = [];
@@ -52,10 +64,16 @@ export class StatementEmitter extends ExpressionEmitter {
 
   #emitStatements(statements: readonly Statement[]): void {
     const used = usedLabels(statements);
+    const end = used.at(-1);
     // What follows a to-be-closed variable is a block of its own: its end closes the variable.
     const closing = statements.findIndex(
       (s) => s.kind === "local" && s.variables.some((v) => v.attribute === "close"),
     );
+    // A label at the end is out of the variable's scope: a goto from before the variable may lead there.
+    if (end !== undefined && closing >= 0 && end.index > closing && isLast(statements, end.index)) {
+      this.#emitForward(end.name, () => this.#emitStatements(statements.slice(0, end.index)));
+      return;
+    }
     const labels = used.filter(({ index }) => closing < 0 || index < closing);
     const rest = (from: number, to: number): void => {
       for (let i = from; i < to; i++) {
@@ -95,7 +113,7 @@ export class StatementEmitter extends ExpressionEmitter {
       this.emit(`continue ${label};`);
     };
     this.#labels.push({ name, ...this.#here(), jump });
-    const body = this.capture(() => {
+    const body = this.captureRounds(() => {
       emit();
       this.emit(`break ${label};`);
     });
@@ -120,7 +138,7 @@ export class StatementEmitter extends ExpressionEmitter {
     }
     const starts = [0, ...labels.map(({ index }) => index + 1)];
     const segments = starts.map((start, i) =>
-      this.capture(() => emitRange(start, labels[i]?.index ?? statements.length)),
+      this.captureRounds(() => emitRange(start, labels[i]?.index ?? statements.length)),
     );
     this.#labels.length -= labels.length;
     // A function that is left must know where it is, also when it came here from the segment before.
@@ -297,7 +315,7 @@ export class StatementEmitter extends ExpressionEmitter {
     }
     this.#loops.push({ ...this.#here(), jump: () => this.emit(leave) });
     const { length } = this.visible;
-    const body = this.capture(() => emit(leave));
+    const body = this.captureRounds(() => emit(leave));
     this.visible.length = length;
     this.#loops.pop();
     this.emitCompound(`${label}:${head}${this.inside(body)}`, body);
@@ -327,12 +345,7 @@ export class StatementEmitter extends ExpressionEmitter {
     const [from, to, by] = this.operands([s.start, s.limit, ...(s.step ? [s.step] : [])]);
     const step = by === undefined ? 1 : by.constant;
     const isSimple =
-      from!.type === "small" &&
-      from!.min! >= -START_BOUND &&
-      from!.max! <= START_BOUND &&
-      typeof step === "number" &&
-      step !== 0 &&
-      Math.abs(step) <= MAX_CONSTANT_STEP;
+      isUsualStart(from!) && typeof step === "number" && step !== 0 && Math.abs(step) <= MAX_CONSTANT_STEP;
     if (!isSimple) {
       this.#emitGeneralFor(s, [from!, to!, by ?? ONE], i, limit);
       return;

@@ -4,7 +4,7 @@
  * resumable version is emitted from the same tree when it is first entered inside a coroutine (coroutine.ts).
  *
  * In generated code `$` is the machine (machine.ts): counters and operations. An operation that can fail starts a
- * line with a mark, from which the table of positions is made (position.ts).
+ * line with a mark, by which its position is found when it did fail (position.ts).
  */
 
 import type { Chunk, FunctionBody } from "./ast.ts";
@@ -16,14 +16,17 @@ import { chooseWide } from "./wide.ts";
 
 export interface GeneratedCode {
   readonly code: string;
-  /** By line of `code` (1-based). */
-  readonly sites: (Site | undefined)[];
+  /** What the marks in `code` stand for. */
+  readonly marks: readonly Site[];
 }
 
-/** The plain version of a whole chunk: a list of factories, one for each function, by id. */
-export function compileChunk(chunk: Chunk): GeneratedCode {
+/**
+ * The plain version of a whole chunk: a list of factories, one for each function, by id. `runsOnce`: nobody will call
+ * the chunk itself again and again.
+ */
+export function compileChunk(chunk: Chunk, runsOnce: boolean): GeneratedCode {
   chooseWide(chunk);
-  const unit = new Unit();
+  const unit = new Unit(runsOnce);
   const factories = chunk.functions.map((body) => new FunctionEmitter(body, unit, false).factory());
   return finish(
     unit,
@@ -37,30 +40,15 @@ export function compileChunk(chunk: Chunk): GeneratedCode {
  * `make` in scope, and `places` says where the sites are.
  */
 export function compileResumable(body: FunctionBody): GeneratedCode & { readonly saved: readonly Site[] } {
-  const unit = new Unit();
+  const unit = new Unit(false);
   const emitter = new FunctionEmitter(body, unit, true);
   const code = finish(unit, "resumable", `${emitter.factory()}\nreturn make${body.id};`);
   return { ...code, saved: emitter.saved.map(({ site }) => site) };
 }
 
-/** Puts the text together, takes the marks out of it and notes their lines. */
 function finish(unit: Unit, operations: "plain" | "resumable", factories: string): GeneratedCode {
   const head = `"use strict";const {${MACHINE.join(",")}}=$;const {${OPERATIONS.join(",")}}=$.${operations};`;
-  const text = `${head}\n${unit.accessors()}\n${factories}`;
-  const sites: (Site | undefined)[] = [];
-  const lines: string[] = [];
-  for (let start = 0; start < text.length; ) {
-    let end = text.indexOf("\n", start);
-    if (end < 0) end = text.length;
-    if (end > start) {
-      // A mark: `@` and a number and `@`.
-      const behind = text.charCodeAt(start) === 64 ? text.indexOf("@", start + 1) + 1 : start;
-      if (behind > start) sites[lines.length + 1] = unit.marks[Number(text.slice(start + 1, behind - 1))];
-      lines.push(text.slice(behind, end));
-    }
-    start = end + 1;
-  }
-  return { code: lines.join("\n"), sites };
+  return { code: `${head}\n${unit.accessors()}\n${factories}`, marks: unit.marks };
 }
 
 /** Function, site and places stand in front of the values of a frame (coroutine.ts). */

@@ -52,6 +52,7 @@ export const MACHINE = [
   "keyed",
   "fill",
   "put",
+  "setfield",
   "closure",
   "forprep",
   "forLimit",
@@ -75,6 +76,9 @@ export const MACHINE = [
   "W",
   "stringByte",
 ] as const;
+
+/** What starts an operation that may fail (position.ts). */
+const MARK = /^\n\/\*(\d+)\*\//;
 
 /** Classes that a method is looked for in here; a longer chain may be a ring. */
 const MAX_CLASSES = 16;
@@ -110,11 +114,17 @@ export interface Captured {
 
 /** What the functions of one piece of generated code have in common. */
 export class Unit {
+  /** The main chunk runs once: what it does outside loops is written shortly instead of fast (`isCold`). */
+  readonly runsOnce: boolean;
   /** Positions of the operations that may fail; the text refers to them by index. */
   readonly marks: Site[] = [];
   /** Names that some function assigns as fields, or calls as methods. */
   readonly setters = new Set<string>();
   readonly methods = new Set<string>();
+
+  constructor(runsOnce: boolean) {
+    this.runsOnce = runsOnce;
+  }
 
   /** Functions that access a field of one name: the engine learns the hidden classes for each name. */
   accessors(): string {
@@ -157,6 +167,8 @@ export class Emitter {
   #labels = 0;
   /** Set where a loop without calls counts its rounds in a local. */
   protected localFuel: string | undefined = undefined;
+  /** Loops, and labels that a goto may lead back to, around what is emitted. */
+  #rounds = 0;
 
   constructor(body: FunctionBody, unit: Unit, isResumable: boolean) {
     this.body = body;
@@ -188,6 +200,19 @@ export class Emitter {
     return { code, first, last: this.saved.length };
   }
 
+  /** The same for what may run again and again. */
+  protected captureRounds(emit: () => void): Captured {
+    this.#rounds++;
+    const captured = this.capture(emit);
+    this.#rounds--;
+    return captured;
+  }
+
+  /** What is emitted runs once: the engine reads inline forms for longer than it then saves time by them. */
+  protected get isCold(): boolean {
+    return this.#rounds === 0 && this.unit.runsOnce && this.body.id === 0 && !this.isResumable;
+  }
+
   /** The body of a compound statement. */
   protected inside({ code, first, last }: Captured): string {
     return last < first ? `{${code}}` : `{switch(pc){case 0:${code}}}`;
@@ -208,7 +233,7 @@ export class Emitter {
   /** Starts a line that stands for `span`; `names` are the operands as messages call them. */
   protected mark(span: Span, ...names: (string | undefined)[]): string {
     this.unit.marks.push({ in: this.#place, line: span.line, names });
-    return `\n@${this.unit.marks.length - 1}@`;
+    return `\n/*${this.unit.marks.length - 1}*/`;
   }
 
   /** The same for a call. */
@@ -216,7 +241,7 @@ export class Emitter {
     const isOpen = call.args.at(-1)?.kind === "call" || call.args.at(-1)?.kind === "vararg";
     const given = isOpen ? undefined : call.args.length + (call.method === undefined ? 0 : 1);
     this.unit.marks.push({ in: this.#place, line: call.line, names: [name], given, isCall: true });
-    return `\n@${this.unit.marks.length - 1}@`;
+    return `\n/*${this.unit.marks.length - 1}*/`;
   }
 
   // ---- sites
@@ -235,12 +260,12 @@ export class Emitter {
   ): void {
     if (!this.isResumable) {
       const whole = this.handingIn(`${target}=${operation};`);
-      this.emit(fast === undefined ? whole : `if(!(${fast})){${whole}}`);
+      this.emit(fast === undefined || this.isCold ? whole : `if(!(${fast})){${whole}}`);
       return;
     }
     const names = [...this.kept, ...this.visible];
     for (let i = 1; i <= this.#temps; i++) if (`t${i}` !== target) names.push(`t${i}`);
-    const [, mark] = /@(\d+)@/.exec(operation) ?? [];
+    const [, mark] = MARK.exec(operation) ?? [];
     const marked = mark === undefined ? undefined : this.unit.marks[Number(mark)];
     this.saved.push({ names, site: marked ?? { in: this.#place, line: span.line, names: [] } });
     const k = this.saved.length;

@@ -77,13 +77,12 @@ export interface Token extends Span {
   readonly integer: LuaInteger;
 }
 
-const keywords = new Set<string>(KEYWORDS);
+/** From the text in the source to the one string that the parser compares with. */
+const keywords = new Map<string, string>(KEYWORDS.map((word) => [word, word]));
 /** Symbols by the code of their first byte, longest first. */
-const symbolsByFirst: string[][] = [];
-for (const symbol of SYMBOLS) {
-  symbolsByFirst[symbol.charCodeAt(0)] ??= [];
-  symbolsByFirst[symbol.charCodeAt(0)]!.push(symbol);
-}
+const symbolsByFirst: string[][] = Array.from({ length: 128 }, () => []);
+for (const symbol of SYMBOLS) symbolsByFirst[symbol.charCodeAt(0)]!.push(symbol);
+
 const ESCAPES: Record<string, string> = {
   a: "\x07",
   b: "\b",
@@ -97,10 +96,23 @@ const ESCAPES: Record<string, string> = {
   "'": "'",
 };
 
+const LETTER = 1;
+const DIGIT = 2;
+const HEX_DIGIT = 4;
+/** What each byte is: a bit for each class. */
+const classes = new Uint8Array(256);
+for (const [from, to, bits] of [
+  ["0", "9", DIGIT | HEX_DIGIT],
+  ["A", "Z", LETTER],
+  ["a", "z", LETTER],
+  ["_", "_", LETTER],
+  ["A", "F", LETTER | HEX_DIGIT],
+  ["a", "f", LETTER | HEX_DIGIT],
+] as const)
+  classes.fill(bits, from.charCodeAt(0), to.charCodeAt(0) + 1);
+
 const isDigit = (c: number): boolean => c >= 48 && c <= 57;
-const isLetter = (c: number): boolean => (c >= 97 && c <= 122) || (c >= 65 && c <= 90) || c === 95;
-const isNameByte = (c: number): boolean => isLetter(c) || isDigit(c);
-const isHexDigit = (c: number): boolean => isDigit(c) || (c >= 97 && c <= 102) || (c >= 65 && c <= 70);
+const isHexDigit = (c: number): boolean => (classes[c]! & HEX_DIGIT) !== 0;
 
 export class Lexer {
   readonly #source: string;
@@ -126,60 +138,55 @@ export class Lexer {
   }
 
   next(): Token {
-    this.#skipBlank();
     const source = this.#source;
+    this.#skipBlank();
     const start = this.#at;
     const line = this.#line;
     const column = start - this.#lineStart + 1;
     if (start >= source.length) return { line, column, type: "<eof>", text: "<eof>", value: "", integer: 0 };
     const c = source.charCodeAt(start);
-    let type: string;
-    let value = "";
-    let integer: LuaInteger = 0;
-    if (isLetter(c)) {
-      let end = start + 1;
-      while (isNameByte(source.charCodeAt(end))) end++;
-      this.#at = end;
-      value = source.slice(start, end);
-      type = keywords.has(value) ? value : "<name>";
-      return { line, column, type, text: value, value, integer };
+    const kind = classes[c]!;
+    if (kind & LETTER) {
+      const value = source.slice(start, this.#endOf(LETTER | DIGIT, start + 1));
+      return { line, column, type: keywords.get(value) ?? "<name>", text: value, value, integer: 0 };
     }
-    if (isDigit(c)) {
-      integer = this.#integer(start);
-      type = "<integer>";
-    } else if (c === 34 || c === 39) {
-      value = this.#quoted(source[start]!);
-      type = "<string>";
-    } else {
-      const level = c === 91 ? this.#longBracketLevel(start) : -1;
-      if (level >= 0) {
-        value = this.#longBracket(level, "string");
-        type = "<string>";
-      } else {
-        if (c === 91 && source[start + 1] === "=") throw this.#longDelimiterError(start);
-        const symbol = this.#symbol(c);
-        this.#at += symbol === undefined ? 1 : symbol.length;
-        type = symbol ?? "<other>";
-        // A byte that does not show is named by its code.
-        const isShown = symbol !== undefined || (c >= 32 && c < 127);
-        return {
-          line,
-          column,
-          type,
-          text: isShown ? (symbol ?? source[start]!) : `<\\${c}>`,
-          value,
-          integer,
-        };
-      }
+    if (kind & DIGIT) {
+      const integer = this.#integer(start);
+      return { line, column, type: "<integer>", text: source.slice(start, this.#at), value: "", integer };
     }
-    return { line, column, type, text: source.slice(start, this.#at), value, integer };
+    const level = c === 91 ? this.#longBracketLevel(start) : -1;
+    if (c === 34 || c === 39 || level >= 0) {
+      const value = level >= 0 ? this.#longBracket(level, "string") : this.#quoted(c);
+      return { line, column, type: "<string>", text: source.slice(start, this.#at), value, integer: 0 };
+    }
+    if (c === 91 && source[start + 1] === "=") throw this.#longDelimiterError(start);
+    const symbol = this.#symbol(c);
+    if (symbol !== undefined) {
+      this.#at += symbol.length;
+      return { line, column, type: symbol, text: symbol, value: "", integer: 0 };
+    }
+    this.#at++;
+    // A byte that does not show is named by its code.
+    const text = c >= 32 && c < 127 ? source[start]! : `<\\${c}>`;
+    return { line, column, type: "<other>", text, value: "", integer: 0 };
+  }
+
+  /** Moves on over bytes of some classes, and returns where it came to. */
+  #endOf(kinds: number, at: number): number {
+    const source = this.#source;
+    const { length } = source;
+    while (at < length && (classes[source.charCodeAt(at)]! & kinds) !== 0) at++;
+    this.#at = at;
+    return at;
   }
 
   /** The longest symbol that begins here with the byte `c`. */
   #symbol(c: number): string | undefined {
-    return symbolsByFirst[c]?.find(
-      (symbol) => symbol.length === 1 || this.#source.startsWith(symbol, this.#at),
-    );
+    const candidates = symbolsByFirst[c];
+    if (candidates === undefined) return undefined;
+    for (const symbol of candidates)
+      if (symbol.length === 1 || this.#source.startsWith(symbol, this.#at)) return symbol;
+    return undefined;
   }
 
   #longDelimiterError(start: number): LuaError {
@@ -199,8 +206,9 @@ export class Lexer {
 
   #skipBlank(): void {
     const source = this.#source;
-    for (;;) {
+    while (this.#at < source.length) {
       const c = source.charCodeAt(this.#at);
+      if (c > 32 && c !== 45) return;
       if (c === 32 || c === 9 || c === 11 || c === 12) this.#at++;
       else if (c === 10 || c === 13) this.#newline();
       else if (c === 45 && source.charCodeAt(this.#at + 1) === 45) this.#comment();
@@ -219,15 +227,13 @@ export class Lexer {
 
   #integer(start: number): LuaInteger {
     const source = this.#source;
-    const hex = source[start] === "0" && (source[start + 1] === "x" || source[start + 1] === "X");
-    this.#at = hex ? start + 2 : start;
+    const isHex = source[start] === "0" && (source[start + 1] === "x" || source[start + 1] === "X");
     // Letters belong to the numeral, so that `3abc` is one malformed number and not two tokens.
-    if (hex) {
-      while (isHexDigit(source.charCodeAt(this.#at))) this.#at++;
-    } else {
-      while (isDigit(source.charCodeAt(this.#at)) || isLetter(source.charCodeAt(this.#at))) this.#at++;
-    }
-    const text = source.slice(start, this.#at);
+    const text = source.slice(
+      start,
+      isHex ? this.#endOf(HEX_DIGIT, start + 2) : this.#endOf(LETTER | DIGIT, start + 1),
+    );
+    if (text.length === 1) return text.charCodeAt(0) - 48;
     const value = parseInteger(text);
     if (value === undefined) throw this.error("malformed number", this.#line, `'${text}'`);
     return value;
@@ -266,26 +272,26 @@ export class Lexer {
     }
   }
 
-  #quoted(quote: string): string {
+  #quoted(quote: number): string {
     const source = this.#source;
     const start = this.#at++;
     let value = "";
-    for (;;) {
-      const c = source[this.#at];
+    let from = this.#at;
+    while (this.#at < source.length) {
+      const c = source.charCodeAt(this.#at);
       if (c === quote) {
-        this.#at++;
+        value += source.slice(from, this.#at++);
         return value;
       }
-      if (c === undefined) throw this.error("unfinished string", this.#line, "<eof>");
-      if (c === "\n" || c === "\r") {
+      if (c === 10 || c === 13) {
         throw this.error("unfinished string", this.#line, `'${source.slice(start, this.#at)}'`);
       }
-      if (c === "\\") value += this.#escape(start);
-      else {
-        value += c;
-        this.#at++;
-      }
+      if (c === 92) {
+        value += source.slice(from, this.#at) + this.#escape(start);
+        from = this.#at;
+      } else this.#at++;
     }
+    throw this.error("unfinished string", this.#line, "<eof>");
   }
 
   #escape(start: number): string {

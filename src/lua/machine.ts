@@ -59,8 +59,11 @@ const TAILS = 200;
 const MAX_CALL_CHAIN = 15;
 /** More extra arguments than the engine takes in a call. */
 const MAX_VARARGS = 60_000;
-/** Bounds of loops over numbers in compiled code (compile-statement.ts). */
-const LOOP_BOUND = 2 ** 52;
+/**
+ * Loops over numbers in compiled code stay within this, as nothing runs long enough to come here (compile-statement.ts).
+ * No other range that the compiler knows ends near it.
+ */
+export const LOOP_BOUND = 2 ** 52 - 2 ** 30;
 
 export interface Limits {
   readonly memoryLimitBytes: number;
@@ -430,6 +433,13 @@ export class Machine {
   readonly put = (table: LuaTable, key: LuaValue, value: LuaValue): void => {
     if (key === undefined) raise("table index is nil");
     table.set(key, value);
+  };
+
+  /** `object.name = value` where it is done once: the field is one that compiled code then finds. */
+  readonly setfield = (object: LuaValue, name: string, value: LuaValue): void => {
+    const isPlain = object instanceof LuaTable && object.get(name) === undefined && object.storesPlainly();
+    if (isPlain && value !== undefined && object.takesField(name)) object.fields[name] = value;
+    else this.plain.setindex(object, name, value);
   };
 
   readonly fill = (table: LuaTable, values?: LuaValue[]): LuaTable => {

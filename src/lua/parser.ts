@@ -19,7 +19,7 @@ import { Lexer, type Token } from "./lexer.ts";
 import { Scope } from "./scope.ts";
 
 /** Binding powers, left and right; the right one is smaller for what groups to the right. */
-const BINARY: Readonly<Record<BinaryOperator, readonly [number, number]>> = {
+const POWERS: Readonly<Record<BinaryOperator, readonly [number, number]>> = {
   or: [1, 1],
   and: [2, 2],
   "<": [3, 3],
@@ -41,6 +41,7 @@ const BINARY: Readonly<Record<BinaryOperator, readonly [number, number]>> = {
   "//": [11, 11],
   "%": [11, 11],
 };
+const BINARY = new Map<string, readonly [number, number]>(Object.entries(POWERS));
 const COMPARISONS = new Set<string>(["<", ">", "<=", ">=", "~=", "=="]);
 const UNARY_POWER = 12;
 const UNARY = new Set<string>(["-", "~", "not", "#"]);
@@ -98,8 +99,11 @@ class Parser {
   #advance(): Token {
     const token = this.#token;
     this.#lastLine = token.line;
-    this.#token = this.#ahead ?? this.#lexer.next();
-    this.#ahead = undefined;
+    if (this.#ahead === undefined) this.#token = this.#lexer.next();
+    else {
+      this.#token = this.#ahead;
+      this.#ahead = undefined;
+    }
     return token;
   }
 
@@ -143,8 +147,9 @@ class Parser {
     return this.#lexer.error(message, line);
   }
 
+  /** Where the current token is. */
   #span(): Span {
-    return { line: this.#token.line, column: this.#token.column };
+    return this.#token;
   }
 
   #enter(): void {
@@ -364,7 +369,7 @@ class Parser {
       const { line } = this.#expect("do");
       const variable = this.#scope.declare(names[0]!, this.#function, undefined, true);
       const body = this.#scopedBlock(true, () => {
-        this.#hiddenLocals(2);
+        this.#scope.takeLocals(2);
         this.#scope.activate(variable);
       });
       this.#expectClosing("end", "for", span.line);
@@ -380,16 +385,11 @@ class Parser {
     // Only the first one controls the loop.
     const variables = names.map((name, i) => this.#scope.declare(name, this.#function, undefined, i === 0));
     const body = this.#scopedBlock(true, () => {
-      this.#hiddenLocals(3);
+      this.#scope.takeLocals(3);
       for (const variable of variables) this.#scope.activate(variable);
     });
     this.#expectClosing("end", "for", span.line);
     return { line, column: span.column, kind: "forin", variables, values, body };
-  }
-
-  /** What a loop keeps for itself takes room for locals too. */
-  #hiddenLocals(count: number): void {
-    for (let i = 0; i < count; i++) this.#scope.activate(this.#scope.declare("(for state)", this.#function));
   }
 
   #functionStatement(span: Span): Statement {
@@ -574,9 +574,7 @@ class Parser {
       left = { line: span.line, column: span.column, kind: "unary", op, operand };
     } else left = this.#simple();
     for (;;) {
-      const powers = Object.hasOwn(BINARY, this.#token.type)
-        ? BINARY[this.#token.type as BinaryOperator]
-        : undefined;
+      const powers = BINARY.get(this.#token.type);
       if (powers === undefined || powers[0] <= power) break;
       const span = this.#span();
       const op = this.#advance().type as BinaryOperator;

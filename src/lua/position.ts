@@ -1,7 +1,7 @@
 /**
  * Where in the script something happened. Compiled code pays nothing for it: each operation that can fail starts a
- * line of generated JavaScript, a table made at compile time maps such lines to Lua, and the JavaScript stack of an
- * error names them.
+ * line of generated JavaScript with a mark, a comment with a number, and the JavaScript stack of an error names the
+ * line. Which mark each line has is looked up when the first error asks: the engine keeps the text.
  */
 
 import { owe } from "./meter.ts";
@@ -28,13 +28,31 @@ export interface Site {
 }
 
 /** One compiled chunk (plain code, or the coroutine version of a function). */
-export interface SourceMap {
+export class SourceMap {
   /** The name of the chunk in full. */
   readonly source: string;
   /** As messages show it: `file.lua`, `[string "…"]`. */
   readonly chunk: string;
-  /** By line of generated code. */
-  readonly sites: readonly (Site | undefined)[];
+  /** By the number in the mark. */
+  readonly marks: readonly Site[];
+  /** What the engine made of the generated code. */
+  readonly #compiled: () => unknown;
+  #sites: (Site | undefined)[] | undefined;
+
+  constructor(source: string, chunk: string, marks: readonly Site[], compiled: () => unknown) {
+    this.source = source;
+    this.chunk = chunk;
+    this.marks = marks;
+    this.#compiled = compiled;
+  }
+
+  /** What a line of generated code stands for; the engine's numbers begin with 1. */
+  siteAt(line: number): Site | undefined {
+    this.#sites ??= String(this.#compiled)
+      .split("\n")
+      .map((text) => this.marks[Number(MARK.exec(text)?.[1])]);
+    return this.#sites[line - 1];
+  }
 }
 
 export interface Position {
@@ -43,6 +61,7 @@ export interface Position {
   readonly site: Site;
 }
 
+const MARK = /^\/\*(\d+)\*\//;
 const PREFIX = "moonhook-lua-";
 const FRAME = new RegExp(`${PREFIX}(\\d+):(\\d+):\\d+`);
 /** Chunks that the host loaded, and sites of chunks that scripts loaded: beyond that the oldest lose their positions. */
@@ -68,11 +87,11 @@ export function registerSourceMap(id: number, map: SourceMap, isLasting: boolean
     return;
   }
   passing.set(id, map);
-  passingSites += map.sites.length;
-  for (const [old, { sites }] of passing) {
+  passingSites += map.marks.length;
+  for (const [old, { marks }] of passing) {
     if (passingSites <= MAX_PASSING_SITES) break;
     passing.delete(old);
-    passingSites -= sites.length;
+    passingSites -= marks.length;
   }
 }
 
@@ -154,7 +173,7 @@ export function positionsOfStack(stack: string): (Position | undefined)[] {
     if (!match) continue;
     const id = Number(match[1]);
     const map = lasting.get(id) ?? passing.get(id);
-    const site = map?.sites[Number(match[2])];
+    const site = map?.siteAt(Number(match[2]));
     if (map && site) positions.push({ source: map.source, chunk: map.chunk, site });
   }
   return positions;

@@ -26,8 +26,11 @@ interface BlockScope {
   /** How many declarations were there when it began. */
   readonly start: number;
   readonly isLoop: boolean;
-  readonly labels: Map<string, { line: number; visible: number }>;
-  gotos: PendingGoto[];
+  /** Locals of the function that are visible here. */
+  locals: number;
+  /** Made for the first one: most blocks have none. */
+  labels: Map<string, { line: number; visible: number }> | undefined;
+  gotos: PendingGoto[] | undefined;
 }
 
 /** What a name stands for. */
@@ -35,6 +38,8 @@ export type Resolved =
   | { readonly kind: "local"; readonly variable: Variable }
   | { readonly kind: "global"; readonly readOnly: boolean }
   | { readonly kind: "undeclared" };
+
+const GLOBAL: Resolved = { kind: "global", readOnly: false };
 
 type ErrorMaker = (message: string, line: number) => LuaError;
 /** Makes an error at the current token, which it names. */
@@ -46,6 +51,10 @@ const MAX_UPVALUES = 255;
 
 export class Scope {
   readonly #declarations: Declaration[] = [];
+  /** The variables of each name among them, the innermost last. */
+  readonly #byName = new Map<string, Variable[]>();
+  /** `global` declarations among them. */
+  #globals = 0;
   readonly #error: ErrorMaker;
   readonly #limitError: LimitErrorMaker;
   #block: BlockScope | undefined;
@@ -57,22 +66,34 @@ export class Scope {
   }
 
   openBlock(owner: FunctionBody, isLoop = false): void {
+    const parent = this.#block;
     this.#block = {
-      parent: this.#block,
+      parent,
       owner,
       start: this.#declarations.length,
       isLoop,
-      labels: new Map(),
-      gotos: [],
+      locals: parent?.owner === owner ? parent.locals : 0,
+      labels: undefined,
+      gotos: undefined,
     };
   }
 
   /** Ends the innermost block at `line`; gotos find their label here or go on to the enclosing block. */
   closeBlock(line: number): void {
     const block = this.#block!;
+    if (block.gotos !== undefined) this.#settleGotos(block, block.gotos, line);
+    while (this.#declarations.length > block.start) {
+      const declaration = this.#declarations.pop()!;
+      if ("id" in declaration) this.#byName.get(declaration.name)!.pop();
+      else this.#globals--;
+    }
+    this.#block = block.parent;
+  }
+
+  #settleGotos(block: BlockScope, gotos: readonly PendingGoto[], line: number): void {
     const outer = block.parent?.owner === block.owner ? block.parent : undefined;
-    for (const goto of block.gotos) {
-      const label = block.labels.get(goto.label);
+    for (const goto of gotos) {
+      const label = block.labels?.get(goto.label);
       if (label !== undefined) {
         if (goto.visible < label.visible) this.#jumpsIntoScope(goto, line);
         continue;
@@ -81,10 +102,9 @@ export class Scope {
         throw this.#error(`no visible label '${goto.label}' for <goto> at line ${goto.line}`, line);
       }
       goto.visible = Math.min(goto.visible, block.start);
+      outer.gotos ??= [];
       outer.gotos.push(goto);
     }
-    this.#declarations.length = block.start;
-    this.#block = block.parent;
   }
 
   #jumpsIntoScope(goto: PendingGoto, line: number): never {
@@ -103,7 +123,7 @@ export class Scope {
     const variable: Variable = {
       name,
       id,
-      jsName: `${name.replace(/[^A-Za-z0-9_]/g, "_")}_${id}`,
+      jsName: `${name}_${id}`,
       attribute,
       readOnly,
       owner,
@@ -119,11 +139,17 @@ export class Scope {
   /** From here on the variable is visible. */
   activate(variable: Variable): void {
     this.#declarations.push(variable);
-    let locals = 0;
-    for (const declaration of this.#declarations) {
-      if ("id" in declaration && declaration.owner === variable.owner) locals++;
-    }
-    if (locals > MAX_LOCALS) this.#tooMany("local variables", MAX_LOCALS, variable.owner);
+    const sameName = this.#byName.get(variable.name);
+    if (sameName === undefined) this.#byName.set(variable.name, [variable]);
+    else sameName.push(variable);
+    this.takeLocals(1);
+  }
+
+  /** Room for locals without a name, which a loop keeps for itself, as long as the block. */
+  takeLocals(count: number): void {
+    const block = this.#block!;
+    block.locals += count;
+    if (block.locals > MAX_LOCALS) this.#tooMany("local variables", MAX_LOCALS, block.owner);
   }
 
   #tooMany(what: string, limit: number, owner: FunctionBody): never {
@@ -133,9 +159,19 @@ export class Scope {
 
   declareGlobal(name: string | undefined, readOnly: boolean): void {
     this.#declarations.push({ global: name, readOnly });
+    this.#globals++;
   }
 
   resolve(name: string, user: FunctionBody): Resolved {
+    if (this.#globals > 0) return this.#resolveAmongGlobals(name, user);
+    const variable = this.#byName.get(name)?.at(-1);
+    if (variable === undefined) return GLOBAL;
+    this.#capture(variable, user);
+    return { kind: "local", variable };
+  }
+
+  /** The same where a `global` declaration may stand between a name and its variable. */
+  #resolveAmongGlobals(name: string, user: FunctionBody): Resolved {
     // As long as no `global` statement is in sight every free name is a global.
     let collective: GlobalDeclaration | undefined;
     let otherGlobals = false;
@@ -151,7 +187,7 @@ export class Scope {
       else otherGlobals = true;
     }
     if (collective !== undefined) return { kind: "global", readOnly: collective.readOnly };
-    return otherGlobals ? { kind: "undeclared" } : { kind: "global", readOnly: false };
+    return otherGlobals ? { kind: "undeclared" } : GLOBAL;
   }
 
   #capture(variable: Variable, user: FunctionBody): void {
@@ -175,8 +211,9 @@ export class Scope {
   goto(label: string, span: Span): void {
     const owner = this.#block!.owner;
     for (let block = this.#block; block !== undefined && block.owner === owner; block = block.parent) {
-      if (block.labels.has(label)) return;
+      if (block.labels?.has(label)) return;
     }
+    this.#block!.gotos ??= [];
     this.#block!.gotos.push({
       line: span.line,
       column: span.column,
@@ -192,10 +229,11 @@ export class Scope {
   label(name: string, line: number, currentLine: number, isLast: boolean): void {
     const block = this.#block!;
     for (let b: BlockScope | undefined = block; b !== undefined && b.owner === block.owner; b = b.parent) {
-      const known = b.labels.get(name);
+      const known = b.labels?.get(name);
       if (known) throw this.#error(`label '${name}' already defined on line ${known.line}`, currentLine);
     }
     const visible = isLast ? block.start : this.#declarations.length;
+    block.labels ??= new Map();
     block.labels.set(name, { line, visible });
   }
 }

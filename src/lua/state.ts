@@ -13,7 +13,13 @@ import { traceback } from "./lib/traceback.ts";
 import { type FunctionInfo, isStackOverflow, type LinkedChunk, Machine, toLuaError } from "./machine.ts";
 import { meterFor } from "./meter.ts";
 import { parse } from "./parser.ts";
-import { displayName, positionsOfStack, registerSourceMap, reserveSourceName } from "./position.ts";
+import {
+  displayName,
+  positionsOfStack,
+  registerSourceMap,
+  reserveSourceName,
+  SourceMap,
+} from "./position.ts";
 import { LuaTable } from "./table.ts";
 import { type LuaFunction, type LuaResult, type LuaValue, resultList, settle } from "./value.ts";
 
@@ -80,7 +86,7 @@ export class LuaState {
 
   /**
    * Compiles a chunk. `chunkName` is `@path`, `=name`, or the source itself. Throws `LuaError` with the message of a
-   * syntax error. `env` replaces the globals.
+   * syntax error. What a chunk does outside functions and loops is compiled to run once.
    */
   load(source: string, chunkName: string): LuaFunction {
     return this.loadWith(source, chunkName, this.globals);
@@ -88,11 +94,12 @@ export class LuaState {
 
   /** The same with `env` for the globals. */
   loadWith(source: string, chunkName: string, env: LuaValue): LuaFunction {
+    const isLasting = this.#depth === 0;
     let generated: ReturnType<typeof compileChunk>;
     let tree: ReturnType<typeof parse>;
     try {
       tree = parse(source, chunkName);
-      generated = compileChunk(tree);
+      generated = compileChunk(tree, isLasting);
     } catch (error) {
       if (isStackOverflow(error))
         throw new LuaError(`${displayName(chunkName)}: chunk has too many syntax levels`);
@@ -101,7 +108,6 @@ export class LuaState {
     const chunk = displayName(chunkName);
     const { id, name } = reserveSourceName();
     const machine = this.machine;
-    const isLasting = this.#depth === 0;
     let factories: ((...captured: unknown[]) => LuaFunction)[];
     const versions: ReturnType<LinkedChunk["resumableFactory"]>[] = [];
     const linked: LinkedChunk = {
@@ -112,15 +118,16 @@ export class LuaState {
           const version = compileResumable(tree.functions[functionId]!);
           const source = reserveSourceName();
           const names = { source: chunkName, chunk };
-          registerSourceMap(source.id, { ...names, sites: shifted(version.sites) }, isLasting);
-          const link = new Function("$", "make", "places", `${version.code}\n//# sourceURL=${source.name}`);
-          return link(machine, factories, { ...names, sites: version.saved });
+          const link = compiled(["$", "make", "places"], version.code, source.name);
+          registerSourceMap(source.id, new SourceMap(chunkName, chunk, version.marks, link), isLasting);
+          return link(machine, factories, { ...names, sites: version.saved }) as never;
         })();
         return versions[functionId];
       },
     };
-    registerSourceMap(id, { source: chunkName, chunk, sites: shifted(generated.sites) }, isLasting);
-    factories = new Function("$", "chunk", `${generated.code}\n//# sourceURL=${name}`)(machine, linked);
+    const link = compiled(["$", "chunk"], generated.code, name);
+    registerSourceMap(id, new SourceMap(chunkName, chunk, generated.marks, link), isLasting);
+    factories = link(machine, linked) as never;
     return factories[0]!(tree.env.assigned ? { v: env } : env);
   }
 
@@ -222,13 +229,9 @@ export class LuaState {
   }
 }
 
-/** A function's text has two lines of the engine's own before the first of ours. */
-const ENGINE_LINES = 2;
-
-function shifted<T>(sites: T[]): T[] {
-  const result: T[] = [];
-  for (const [line, site] of sites.entries()) if (site !== undefined) result[line + ENGINE_LINES] = site;
-  return result;
+/** A function of generated code, which the engine shows under `name`. */
+function compiled(parameters: string[], code: string, name: string): (...args: unknown[]) => unknown {
+  return new Function(...parameters, `${code}\n//# sourceURL=${name}`) as (...args: unknown[]) => unknown;
 }
 
 /** A stack overflow or a refused allocation of the engine, as a Lua error with the place where it happened. */
@@ -243,5 +246,6 @@ export function withPosition(error: unknown): LuaError {
 
 /** The source that the engine runs for a chunk: for people who want to see it. */
 export function toJavaScript(source: string, chunkName: string): string {
-  return compileChunk(parse(source, chunkName)).code;
+  // Without the marks of positions.
+  return compileChunk(parse(source, chunkName), true).code.replace(/^\/\*\d+\*\//gm, "");
 }

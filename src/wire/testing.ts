@@ -1,4 +1,4 @@
-/** Helper verbs for the tests of this folder; nothing else imports this file. */
+/** Helper verbs for tests. */
 
 /** The bytes of hexadecimal text; spaces are free. */
 export const unhex = (text: string): Uint8Array =>

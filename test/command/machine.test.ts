@@ -90,6 +90,22 @@ describe.skipIf(why)(`as root on Linux${why ? ` (skipped: needs ${why})` : ""}`,
     expect(run("doctor").out).toContain(`missing  ${setcap.toUpperCase()}: not held`);
   });
 
+  test("without any capability the doctor says what of eBPF is missing, and how to get it", () => {
+    const nothing = ["--bounding-set=-all", "--inh-caps=-all", "bin/moonhook", "doctor", "--json"];
+    const { status, out } = command("setpriv", nothing);
+    const rows = out
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(status).toBe(0);
+    for (const feature of ["eBPF netfilter programs", "eBPF netfilter links", "eBPF maps", "tcx links"])
+      expect(rows.find((row) => row.feature === feature)).toMatchObject({
+        ok: false,
+        detail: expect.stringContaining("EPERM"),
+        howToGet: expect.stringContaining("Linux"),
+      });
+  });
+
   test.each([
     ["a namespace that is not there", "mh-none", 2, /network namespace "mh-none": ENOENT \(there is no such/],
     ["a file that is no namespace", "/etc/passwd", 3, /network namespace "\/etc\/passwd": EINVAL/],

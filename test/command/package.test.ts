@@ -43,13 +43,15 @@ test("all entries from plain JavaScript", () => {
     `import { sim, createCaptureReader } from "moonhook";
 import { LuaState } from "moonhook/lua";
 import { NetlinkSocket, encodeMessages } from "moonhook/netlink";
+import { assemble, attachNetfilter, interpret } from "moonhook/bpf";
 const state = new LuaState({ print: (text) => console.log(text) });
 state.run(state.load('print("sum", 1 + 2)', "=use"));
 console.log(sim.name, typeof createCaptureReader, typeof NetlinkSocket);
+console.log(interpret(assemble("r0 = 42\\nexit")).low, typeof attachNetfilter);
 console.log(encodeMessages([{ type: 1, flags: 0, payload: new Uint8Array(4), object: "" }], 9).length);
 `,
   );
-  expect(inApp("node", "use.js")).toBe("sum\t3\nsim function function\n20\n");
+  expect(inApp("node", "use.js")).toBe("sum\t3\nsim function function\n42 function\n20\n");
 });
 
 test.each([
@@ -61,10 +63,14 @@ test.each([
     `import { sim, type SimOptions } from "moonhook";
 import { LuaState, LuaError } from "moonhook/lua";
 import { ErrnoError } from "moonhook/netlink";
+import { type KernelMap, type LinkInfo, VerifierError } from "moonhook/bpf";
 export const name: string = sim.name;
 export const options: Pick<SimOptions, "local"> = { local: ["10.0.0.1"] };
 export const state: LuaState = new LuaState({ print: (text: string) => text.length });
 export const isOurs = (error: unknown): boolean => error instanceof LuaError || error instanceof ErrnoError;
+export const lookUp = (map: KernelMap, key: Uint8Array): Uint8Array | undefined => map.lookup(key);
+export const priorityOf = (info: LinkInfo) => (info.kind === "netfilter" ? info.priority : undefined);
+export const lineOf = (error: VerifierError): number | undefined => error.span?.line;
 // @ts-expect-error: a wrong type is noticed, so these are types and not \`any\`
 export const wrong: number = sim.name;
 `,

@@ -9,7 +9,7 @@ import { loadBtf } from "../../src/linux/bpf-btf.ts";
 import type { KernelObject } from "../../src/linux/bpf-call.ts";
 import { createKernelMap } from "../../src/linux/bpf-map.ts";
 import { ErrnoError } from "../../src/linux/errors.ts";
-import { BPF_ATTACH_TYPE, BPF_MAP_TYPE, BPF_PROG_TYPE } from "../../src/uapi/bpf.ts";
+import { BPF_ATTACH_TYPE, BPF_ELEMENT_FLAG, BPF_MAP_TYPE, BPF_PROG_TYPE } from "../../src/uapi/bpf.ts";
 import { whyNoBpf } from "./bpf-machine.ts";
 
 const why = whyNoBpf();
@@ -169,6 +169,10 @@ describe.skipIf(why)(`BTF and the kernel${why ? ` (skipped: ${why})` : ""}`, () 
     const program = load(source, { maps: { locked } });
     program.testRun(new Uint8Array(60).fill(0x45, 0, 1), 10);
     expect(locked.lookup(key0)![4]).toBe(10);
+    // User space can take the lock too; the lock itself is not shown.
+    const { BPF_F_LOCK } = BPF_ELEMENT_FLAG;
+    locked.update(key0, Uint8Array.of(1, 1, 1, 1, 77, 0, 0, 0), BPF_F_LOCK);
+    expect(locked.lookup(key0, BPF_F_LOCK)).toEqual(Uint8Array.of(0, 0, 0, 0, 77, 0, 0, 0));
     const plain = kept(createKernelMap({ ...shape, type }));
     expect(() => load(source, { maps: { locked: plain } })).toThrow(VerifierError);
   });

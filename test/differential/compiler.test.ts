@@ -5,8 +5,10 @@
 
 import { afterEach, describe, expect, test } from "vitest";
 import { generate } from "../../src/compiler/generate.ts";
+import { IrFunction, StackSlot } from "../../src/compiler/ir.ts";
 import { optimize } from "../../src/compiler/optimize.ts";
 import { printIr } from "../../src/compiler/print-ir.ts";
+import { build, to } from "../../src/compiler/testing/build-ir.ts";
 import { evaluateIr } from "../../src/compiler/testing/evaluate-ir.ts";
 import { randomIr, randomStateOf, STATE, STATE_BYTES } from "../../src/compiler/testing/random-ir.ts";
 import { disassemble } from "../../src/ebpf/disassemble.ts";
@@ -54,6 +56,31 @@ describe.skipIf(why)(`generated programs${why ? ` (skipped: ${why})` : ""}`, () 
     }
   }
 
+  function stateMap(): KernelMap {
+    const type = BPF_MAP_TYPE.BPF_MAP_TYPE_ARRAY;
+    return kept(createKernelMap({ name: STATE, type, keySize: 4, valueSize: STATE_BYTES, maxEntries: 1 }));
+  }
+
+  test("a program with may_goto may use all 512 bytes of the stack", () => {
+    const ir = new IrFunction("full");
+    const entry = build(ir, ir.entry);
+    const loop = build(ir);
+    const trap = build(ir);
+    const step = build(ir);
+    const end = build(ir);
+    const slot = ir.value("pointer");
+    entry.emit({ op: "stackAddress", slot: new StackSlot("all", 512), result: slot });
+    entry.emit({ op: "store", size: 8, to: slot, offset: 0, value: 5n, result: undefined });
+    const count = loop.parameter();
+    entry.jump(loop.block, 0n);
+    loop.end({ op: "mayGoto", exit: to(trap), next: to(step) });
+    const next = step.binary("add", count, 1n);
+    step.branch("jge", next, 100n, to(end), to(loop, next));
+    trap.return(1n);
+    end.return(end.binary("add", end.load(slot), next));
+    expect(load(generate(ir), stateMap(), printIr(ir)).testRun(packet).result).toBe(105);
+  });
+
   test("the kernel takes random functions and runs them as they are meant", () => {
     const runs = numRuns(400);
     let compared = 0;
@@ -71,15 +98,7 @@ describe.skipIf(why)(`generated programs${why ? ` (skipped: ${why})` : ""}`, () 
           expected,
         };
       });
-      const map = kept(
-        createKernelMap({
-          name: STATE,
-          type: BPF_MAP_TYPE.BPF_MAP_TYPE_ARRAY,
-          keySize: 4,
-          valueSize: STATE_BYTES,
-          maxEntries: 1,
-        }),
-      );
+      const map = stateMap();
       for (const program of [generate(ir), generate(optimize(ir))]) {
         const loaded = load(program, map, text);
         for (const { before, result, expected } of cases) {
@@ -94,5 +113,6 @@ describe.skipIf(why)(`generated programs${why ? ` (skipped: ${why})` : ""}`, () 
       closeAll();
     }
     expect(compared).toBe(runs * 6);
-  });
+    // Many more runs (MOONHOOK_FUZZ_RUNS) take many minutes.
+  }, 1_800_000);
 });

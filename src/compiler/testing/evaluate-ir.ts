@@ -162,6 +162,12 @@ class Evaluator {
         this.#store(address, instruction.size, sum);
         return 0n;
       }
+      case "exchange": {
+        const address = this.#get(instruction.to) + BigInt(instruction.offset);
+        const before = this.#load(address, 8);
+        this.#store(address, 8, this.#get(instruction.value));
+        return before;
+      }
       case "stackAddress": {
         let region = this.#slots.get(instruction.slot);
         if (region === undefined) {

@@ -445,3 +445,16 @@ false	test:2: bad argument #1 to 'for iterator' (table expected, got number)
 false	attempt to index a nil value
 false	attempt to index a number value
 false	test:5: bad argument #1 to 'for iterator' (table expected, got nil)
+
+-- lua numeric for across what compiled code takes for its end
+for i = 4503598553628670, math.maxinteger do io.write(i, " ") if i > 4503598553628674 then break end end print()
+for i = 4503599628419072, math.maxinteger do print(i) break end
+for i = -4503598553628670, math.mininteger, -3 do io.write(i, " ") if i < -4503598553628680 then break end end print()
+local x = -1 for i = x >> 12, 4503599627370498 do io.write(i, " ") end print()
+for i = x >> 1 & 0x10000000000000, math.maxinteger, 65536 do io.write(i, " ") if i > 4503599627500000 then break end end print()
+-- output
+4503598553628670 4503598553628671 4503598553628672 4503598553628673 4503598553628674 4503598553628675 
+4503599628419072
+-4503598553628670 -4503598553628673 -4503598553628676 -4503598553628679 -4503598553628682 
+4503599627370495 4503599627370496 4503599627370497 4503599627370498 
+4503599627370496 4503599627436032 4503599627501568 

@@ -164,3 +164,14 @@ local t = { a = { b = {} } } function t.a.f(x) return x end function t.a.b:g(x) 
 print(t.a.f(1), t.a.b:g(2))
 -- output
 1	true	2
+
+-- lua metamethods of arguments from left to right
+local o = setmetatable({}, { __add = function() print "add" return 1 end, __le = function() print "le" return true end })
+print(o >= o, o + o) local t = { o <= o, -1, o + o } print(t[1], t[2], t[3])
+-- output
+le
+add
+true	1
+le
+add
+true	-1	1

@@ -265,3 +265,24 @@ nil	[string "do goto x; local a; ::x:: ::y:: print(1) end"]:1: <goto x> at line 
 nil	[string "do..."]:6: <goto x> at line 2 jumps into the scope of 'a'
 nil	[string "goto x; global a; ::x:: a = 1"]:1: <goto x> at line 1 jumps into the scope of 'a'
 nil	[string "goto x; global *; ::x:: a = 1"]:1: <goto x> at line 1 jumps into the scope of '*'
+
+-- lua goto over a to-be-closed variable to the end of its block
+local function c(n) return setmetatable({}, { __close = function() print("close", n) end }) end
+for i = 1, 4 do
+  local x <close> = c("x" .. i)
+  if i == 1 then goto out end
+  local y <close> = c("y" .. i)
+  if i == 2 then goto out end
+  if i == 3 then goto last end
+  print("body", i)
+  ::out:: ::last::
+end
+-- output
+close	x1
+close	y2
+close	x2
+close	y3
+close	x3
+body	4
+close	y4
+close	x4

@@ -1,0 +1,324 @@
+/** Reading and writing what lives longer than a packet (state-classes.ts). */
+
+import { BPF_FUNC } from "../uapi/bpf.ts";
+import {
+  type Abstract,
+  type DynamicTable,
+  int,
+  NIL,
+  type Single,
+  type Slice,
+  type Union,
+} from "./abstract.ts";
+import { Join } from "./control.ts";
+import type { Operand, Value } from "./ir.ts";
+import type { Specializer } from "./specializer.ts";
+import {
+  type DynamicClass,
+  type Kept,
+  MOST_KEY,
+  SLOT_BYTES,
+  type Slot,
+  STATE,
+  textWord,
+  WORD,
+} from "./state-classes.ts";
+import { MAPS } from "./target.ts";
+
+const SHORT_RECORD = 96;
+
+// ---- places of two words
+
+/** What is at `place`: which kind, and the value. */
+function readPlace(s: Specializer, place: Value, offset: number, kept: Kept): Abstract {
+  const kinds = s.shared.state.kindsOf(kept);
+  if (kinds.length === 0) return NIL;
+  const needsWord = kinds.some(({ kind }) => ["int", "bool", "text", "slice", "dynamic"].includes(kind));
+  const word = needsWord ? s.load(8, place, offset + WORD) : 0n;
+  const alternatives = kinds.map((proto) => withWord(s, proto, word));
+  if (alternatives.length === 1) return alternatives[0]!;
+  return { kind: "union", tag: s.load(8, place, offset), alternatives } satisfies Union;
+}
+
+function withWord(s: Specializer, proto: Single, word: Operand): Single {
+  switch (proto.kind) {
+    case "int":
+      return int(word);
+    case "bool":
+      return { kind: "bool", value: s.bounded(word, 0n, 1n) };
+    case "text":
+    case "slice": {
+      const { base } = s.sliceOf({ kind: "text", text: "" });
+      const length = s.bounded(s.binary("and", word, 0xffffffffn), 0n, 0xffffn);
+      return { kind: "slice", base, offset: s.binary("rsh", word, 32n), length };
+    }
+    case "dynamic":
+      return { ...proto, class: proto.class.root, id: word };
+    default:
+      return proto;
+  }
+}
+
+/** The word of a value that is to be kept; tables that the hook made for itself become tables of the state. */
+function wordOf(s: Specializer, kept: Kept, value: Single): { tag: bigint; word: Operand } {
+  const { state, kinds } = s.shared;
+  let single = value;
+  if (value.kind === "local") state.makeSite(value.object.site);
+  if (value.kind === "table") single = state.singleOf(value.table);
+  if (value.kind === "table" && state.tableOf(value.table) === undefined) state.makeDynamic(value.table);
+  if (value.kind === "slice")
+    s.refuse("a string of the packet that is kept for later packets", "keep integers, or use it as a key");
+  if (value.kind === "closure" || value.kind === "skb" || value.kind === "view")
+    s.refuse(
+      `a ${value.kind === "closure" ? "function" : value.kind} that is kept for later packets`,
+      "keep integers, strings or tables",
+    );
+  state.keep(kept, single);
+  const tag = kinds.tagOf(kinds.shapeOf(single));
+  switch (single.kind) {
+    case "int":
+    case "bool":
+      return { tag, word: single.value };
+    case "text":
+      s.shared.require("rodata");
+      return { tag, word: textWord(s.shared.intern(single.text), single.text.length) };
+    case "dynamic":
+      return { tag, word: single.id };
+    default:
+      return { tag, word: 0n };
+  }
+}
+
+function writePlace(s: Specializer, place: Value, offset: number, kept: Kept, value: Abstract): void {
+  s.eachValue(value, (single) => {
+    const { tag, word } = wordOf(s, kept, single);
+    if (s.shared.state.kindsOf(kept).length > 1) s.store(8, place, offset, tag);
+    s.store(8, place, offset + WORD, word);
+    return NIL;
+  });
+}
+
+export function readSlot(s: Specializer, slot: Slot): Abstract {
+  s.shared.require("lock");
+  return readPlace(s, s.mapValue(MAPS.state, slot.offset), 0, slot.kept);
+}
+
+export function writeSlot(s: Specializer, slot: Slot, value: Abstract): void {
+  s.shared.require("lock");
+  s.eachValue(value, (single) => {
+    // The address is made again on each way: it costs nothing.
+    writePlace(s, s.mapValue(MAPS.state, slot.offset), 0, slot.kept, single);
+    return NIL;
+  });
+}
+
+// ---- tables
+
+/** A new table that outlives the packet. */
+export function makeTable(
+  s: Specializer,
+  of: DynamicClass,
+  fields: readonly (readonly [string | number, Abstract])[],
+): DynamicTable {
+  s.shared.require("lock");
+  const counter = s.mapValue(MAPS.state, STATE.lastTable);
+  const id = s.binary("add", s.load(8, counter, 0), 1n);
+  s.store(8, s.mapValue(MAPS.state, STATE.lastTable), 0, id);
+  const table: DynamicTable = { kind: "dynamic", id, class: of };
+  const named = new Map(fields.filter((field): field is [string, Abstract] => typeof field[0] === "string"));
+  for (const name of named.keys()) if (of.keyBytes === undefined) s.shared.state.needField(of, name);
+  if (of.hasRecord) {
+    const record = recordBuffer(s, of);
+    for (const [name, { offset, kept }] of of.fields) {
+      const value = named.get(name) ?? NIL;
+      // Kinds are written even where there is only one: a new record's memory is what was there before.
+      s.eachValue(value, (single) => {
+        const { tag, word } = wordOf(s, kept, single);
+        s.store(8, record, offset, tag);
+        s.store(8, record, offset + WORD, word);
+        return NIL;
+      });
+    }
+    const key = s.stack("table", WORD);
+    s.store(8, key, 0, id);
+    update(s, of.recordMap, key, record);
+    s.forgetRecords(of);
+  }
+  for (const [name, value] of fields)
+    if (typeof name === "number" || !of.hasRecord)
+      writeEntry(
+        s,
+        table,
+        typeof name === "number" ? int(BigInt(name)) : { kind: "text", text: name },
+        value,
+      );
+  return table;
+}
+
+function recordBuffer(s: Specializer, of: DynamicClass): Value {
+  if (of.recordBytes <= SHORT_RECORD) return s.stack("record", of.recordBytes);
+  if (of.recordBytes > 4096) s.refuse("a table with more than 256 fields", "use fewer");
+  return s.recordScratch();
+}
+
+function update(s: Specializer, map: string, key: Value, value: Value): void {
+  const result = s.helper(BPF_FUNC.BPF_FUNC_map_update_elem, [s.map(map), key, value, 0n]);
+  const rest = new Join();
+  s.fork(
+    "jeq",
+    result,
+    0n,
+    () => s.goto(rest),
+    () => s.raise({ kind: "text", text: "not enough memory" }),
+  );
+  s.land(rest);
+}
+
+/** The record of a table; the hook fails where it was forgotten. */
+function recordOf(s: Specializer, table: DynamicTable): Value | undefined {
+  const of = table.class.root;
+  const known = s.knownRecord(of, table.id);
+  if (known !== undefined) return known;
+  const key = s.stack("table", WORD);
+  s.store(8, key, 0, table.id);
+  const found = s.helper(BPF_FUNC.BPF_FUNC_map_lookup_elem, [s.map(of.recordMap), key], "pointer");
+  const rest = new Join();
+  s.fork(
+    "jeq",
+    found,
+    0n,
+    () => s.raise({ kind: "text", text: "a table was forgotten: too many are in use" }),
+    () => s.goto(rest),
+  );
+  s.land(rest);
+  if (s.block === undefined) return undefined;
+  s.knowRecord(of, table.id, found);
+  return found;
+}
+
+export function readField(s: Specializer, table: DynamicTable, name: string): Abstract {
+  s.shared.require("lock");
+  const of = table.class.root;
+  if (of.keyBytes !== undefined) return readEntry(s, table, { kind: "text", text: name });
+  s.shared.state.needField(of, name);
+  const record = recordOf(s, table);
+  if (record === undefined) return NIL;
+  const { offset, kept } = of.fields.get(name)!;
+  return readPlace(s, record, offset, kept);
+}
+
+export function writeField(s: Specializer, table: DynamicTable, name: string, value: Abstract): void {
+  s.shared.require("lock");
+  const of = table.class.root;
+  if (of.keyBytes !== undefined) {
+    writeEntry(s, table, { kind: "text", text: name }, value);
+    return;
+  }
+  s.shared.state.needField(of, name);
+  const record = recordOf(s, table);
+  if (record === undefined) return;
+  const { offset, kept } = of.fields.get(name)!;
+  writePlace(s, record, offset, kept, value);
+}
+
+/** The key of an entry, on the stack; undefined when no path is left. */
+function entryKey(s: Specializer, table: DynamicTable, key: Single): Value | undefined {
+  const of = table.class.root;
+  const { state } = s.shared;
+  if (key.kind === "int") {
+    state.needIntegerKeys(of);
+    const place = s.stack("entry", of.entryKeyBytes);
+    s.store(8, place, 0, s.binary("lsh", table.id, 1n));
+    s.store(8, place, WORD, key.value);
+    for (let at = 2 * WORD; at < of.entryKeyBytes; at += 8) s.store(8, place, at, 0n);
+    return place;
+  }
+  if (key.kind !== "text" && key.kind !== "slice")
+    return s.refuse("a key that is neither an integer nor a string", "use integers or strings");
+  const slice = s.sliceOf(key);
+  const high = s.rangeOf(slice.length).high;
+  const most =
+    key.kind === "text" ? key.text.length : Number(high > BigInt(MOST_KEY) ? BigInt(MOST_KEY) : high);
+  if (most > MOST_KEY) s.refuse(`a key of more than ${MOST_KEY} bytes`, "use shorter keys");
+  state.needKeyBytes(of, Math.max(8, (most + 7) & ~7));
+  const bytes = of.keyBytes!;
+  const rest = new Join();
+  s.fork(
+    "jgt",
+    slice.length,
+    BigInt(bytes),
+    () => s.punt("a longer string as a key than the program has room for"),
+    () => s.goto(rest),
+  );
+  s.land(rest);
+  if (s.block === undefined) return undefined;
+  const place = s.stack("entry", of.entryKeyBytes);
+  s.store(8, place, 0, s.binary("or", s.binary("lsh", table.id, 1n), 1n));
+  s.store(8, place, WORD, slice.length);
+  copyKey(s, place, slice, bytes);
+  return place;
+}
+
+/** The bytes of a string into a key, zeros behind them. */
+function copyKey(s: Specializer, place: Value, slice: Slice, bytes: number): void {
+  const length = s.constantOf(slice.length);
+  for (let at = 0; at < bytes; at += 8) {
+    const left = length === undefined ? 0 : Math.min(8, Number(length) - at);
+    if (left === 8) s.store(8, place, 2 * WORD + at, s.loadAt(8, slice.base, slice.offset, at));
+    else s.store(8, place, 2 * WORD + at, 0n);
+    if (left <= 0 || left === 8) continue;
+    for (let done = 0; done < left; ) {
+      const size = ([4, 2, 1] as const).find((piece) => done + piece <= left)!;
+      s.store(size, place, 2 * WORD + at + done, s.loadAt(size, slice.base, slice.offset, at + done));
+      done += size;
+    }
+  }
+  if (length !== undefined) return;
+  s.bound(slice.length, BigInt(bytes));
+  s.copy(s.address(place, BigInt(2 * WORD)), slice.length, s.address(slice.base, slice.offset));
+}
+
+export function readEntry(s: Specializer, table: DynamicTable, key: Abstract): Abstract {
+  s.shared.require("lock");
+  return s.eachValue(key, (single) => {
+    const of = table.class.root;
+    if (single.kind === "nil") return NIL;
+    const place = entryKey(s, table, single);
+    if (place === undefined) return NIL;
+    const found = s.helper(BPF_FUNC.BPF_FUNC_map_lookup_elem, [s.map(of.entryMap), place], "pointer");
+    const rest = new Join();
+    s.fork(
+      "jeq",
+      found,
+      0n,
+      () => s.goto(rest, [NIL]),
+      () => s.goto(rest, [readPlace(s, found, 0, of.kept)]),
+    );
+    return s.land(rest)[0] ?? NIL;
+  });
+}
+
+export function writeEntry(s: Specializer, table: DynamicTable, key: Abstract, value: Abstract): void {
+  s.shared.require("lock");
+  const of = table.class.root;
+  s.eachValue(key, (single) => {
+    if (single.kind === "nil") {
+      s.fail("table index is nil");
+      return NIL;
+    }
+    return s.eachValue(value, (item) => {
+      const place = entryKey(s, table, single);
+      if (place === undefined) return NIL;
+      if (item.kind === "nil") {
+        s.helper(BPF_FUNC.BPF_FUNC_map_delete_elem, [s.map(of.entryMap), place]);
+        return NIL;
+      }
+      const { tag, word } = wordOf(s, of.kept, item);
+      const slot = s.stack("value", SLOT_BYTES);
+      s.store(8, slot, 0, tag);
+      s.store(8, slot, WORD, word);
+      update(s, of.entryMap, place, slot);
+      return NIL;
+    });
+  });
+}
