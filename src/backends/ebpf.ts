@@ -53,6 +53,9 @@ export interface EbpfBackend extends Omit<Backend<EbpfOptions>, "start"> {
   start(script: Script, options: EbpfOptions, sink: EventSink): Promise<EbpfRunning>;
 }
 
+/** As many as fit into the ring buffer. */
+const MOST_LAST_LINES = 65_536;
+
 /** How often this process looks after clock and counters. */
 const HOUSEKEEPING_MS = 1000;
 
@@ -145,8 +148,8 @@ class KernelRun implements EbpfRunning {
         const take = (record: Uint8Array) =>
           this.#take(() => eventText(loaded.runtime.state, compiled.sites, record));
         reader.watch(take);
-        // What was printed before the hooks went is still read.
-        this.#undo.push(() => reader.read(take));
+        // What was printed before the hooks went is still read; pinned ones go on printing.
+        this.#undo.push(() => reader.read(take, MOST_LAST_LINES));
       }
       const timer = setInterval(() => {
         kept.setTimeOffset(timeOffset());

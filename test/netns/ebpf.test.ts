@@ -20,7 +20,7 @@ import {
   SERVER_V6,
   whyNoNamespaces,
 } from "./namespace.ts";
-import { kernelIds, sweepPins, TEST_PIN } from "./pins.ts";
+import { kernelObjects, remainingMaps, sweepPins, TEST_PIN } from "./pins.ts";
 
 const why = whyNoNamespaces();
 const TRAFFIC = fileURLToPath(new URL("traffic.mjs", import.meta.url));
@@ -37,7 +37,7 @@ interface Armed {
 describe.skipIf(why)(`hooks in the kernel${why ? ` (skipped: ${why})` : ""}`, () => {
   let net: Namespaces;
   const folder = mkdtempSync(join(tmpdir(), "moonhook-ebpf-"));
-  const started: ChildProcess[] = [];
+  const started: { child: ChildProcess; ended: Promise<Finished> }[] = [];
   let scripts = 0;
 
   beforeAll(async () => {
@@ -46,27 +46,30 @@ describe.skipIf(why)(`hooks in the kernel${why ? ` (skipped: ${why})` : ""}`, ()
     await lineOf(net.spawn(net.server, process.execPath, [TRAFFIC, "echo"]), /listening/);
   });
   afterEach(async () => {
-    for (const child of started.splice(0)) child.kill("SIGKILL");
+    const ends = started.splice(0);
+    for (const { child } of ends) child.kill("SIGKILL");
+    for (const { ended } of ends) await ended;
     sweepPins();
-    await eventually("no hook", () => kernelIds().links.length === 0);
   });
   afterAll(() => {
     net?.remove();
     rmSync(folder, { recursive: true });
   });
 
+  /** What the kernel calls the program of the script of this number. */
+  const nameOf = (script: number) => `t${process.pid}_${script}`;
   const moonhook = (...args: string[]) => spawnSync("bin/moonhook", args, { encoding: "utf8" });
 
   function file(source: string): string {
-    const path = join(folder, `script${++scripts}.lua`);
+    const path = join(folder, `${nameOf(++scripts)}.lua`);
     writeFileSync(path, source, "latin1");
     return path;
   }
 
   async function arm(script: string, namespace: string, ...options: string[]): Promise<Armed> {
     const child = spawn("bin/moonhook", ["run", script, "--netns", namespace, ...options]);
-    started.push(child);
     const ended = finishedOf(child);
+    started.push({ child, ended });
     const ready = await lineOf(child, /moonhook: ready/);
     const stop = () => {
       child.kill("SIGINT");
@@ -74,6 +77,13 @@ describe.skipIf(why)(`hooks in the kernel${why ? ` (skipped: ${why})` : ""}`, ()
     };
     return { child, ended, ready, stop };
   }
+
+  /** Waits until the kernel has let go of a script: it does so a little after its process has ended. */
+  const eventuallyGone = (number: number, maps: readonly number[]) =>
+    eventually(
+      "all is gone",
+      () => kernelObjects(nameOf(number)).programs.length + remainingMaps(maps).length === 0,
+    );
 
   const armed = (script: string, namespace: string, ...options: string[]) =>
     arm(script, namespace, "--on", "ebpf", ...options);
@@ -155,20 +165,13 @@ describe.skipIf(why)(`hooks in the kernel${why ? ` (skipped: ${why})` : ""}`, ()
 
   describe("nothing is left behind", () => {
     test.each(["SIGINT", "SIGTERM", "SIGKILL"] as const)("by %s", async (signal) => {
-      const before = kernelIds();
-      const run = await armed("dnsblock", net.client);
-      const during = kernelIds();
-      expect(during.links.length - before.links.length).toBe(2);
-      expect(during.programs.length - before.programs.length).toBe(1);
+      const run = await armed(file(BAD.replace("IPV4", "INET")), net.server);
+      const { programs, links, maps } = kernelObjects(nameOf(scripts));
+      expect({ programs: programs.length, links: links.length }).toEqual({ programs: 1, links: 2 });
+      expect(maps.length).toBeGreaterThan(1);
       run.child.kill(signal);
       await run.ended;
-      // The kernel lets go of them a little later.
-      await eventually("all is gone", () => {
-        const after = kernelIds();
-        return [...after.links, ...after.programs, ...after.maps].every(
-          (id) => before.all.includes(id) || !during.all.includes(id),
-        );
-      });
+      await eventuallyGone(scripts, maps);
     });
   });
 
@@ -231,10 +234,35 @@ describe.skipIf(why)(`hooks in the kernel${why ? ` (skipped: ${why})` : ""}`, ()
     expect(stdout).toMatch(/^3 script errors, /m);
     const errors = stderr.split("\n").filter((line) => line.startsWith("script error: "));
     expect(errors).toEqual([
-      expect.stringMatching(/script\d+\.lua:5: no luck$/),
-      expect.stringMatching(/script\d+\.lua:6: .*out of bounds/),
+      expect.stringMatching(/t\d+_\d+\.lua:5: no luck$/),
+      expect.stringMatching(/t\d+_\d+\.lua:6: .*out of bounds/),
       expect.stringMatching(/instruction budget exceeded$/),
     ]);
+  });
+
+  test("linux.time is the time", async () => {
+    const path = file(
+      script(`local linux = require("linux")
+netfilter.register{ pf = nf.proto.IPV4, hooknum = nf.inet.LOCAL_IN, priority = 0,
+  hook = function(skb) print(linux.time()) return nf.action.ACCEPT end }`),
+    );
+    const run = await armed(path, net.server);
+    // The clock that this process reads may be one tick of the kernel's behind.
+    const tick = 20_000_000n;
+    const before = BigInt(Date.now()) * 1_000_000n - tick;
+    answers(SERVER_V4, "x");
+    const after = BigInt(Date.now()) * 1_000_000n + tick;
+    const [line] = (await run.stop()).stdout.split("\n");
+    expect(BigInt(line!) > before && BigInt(line!) < after, `${before} ${line} ${after}`).toBe(true);
+  });
+
+  test("a script without hooks waits for the signal", async () => {
+    const run = await armed(file('print("no hooks")'), net.server);
+    expect(run.ready).toContain("the script registered no hook");
+    expect(await run.stop()).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/^no hooks\n0 script/),
+    });
   });
 
   describe("priorities", () => {
@@ -335,8 +363,9 @@ describe.skipIf(why)(`hooks in the kernel${why ? ` (skipped: ${why})` : ""}`, ()
     test.each(["SIGINT", "SIGKILL"] as const)(
       "stays after %s, is listed, and stop ends it",
       async (signal) => {
-        const before = kernelIds();
         const run = await armed(file(BAD), net.server, "--pin", NAME);
+        const number = scripts;
+        const { maps } = kernelObjects(nameOf(number));
         expect(run.ready).toContain(`'moonhook stop ${NAME}' ends`);
         run.child.kill(signal);
         await run.ended;
@@ -351,21 +380,18 @@ describe.skipIf(why)(`hooks in the kernel${why ? ` (skipped: ${why})` : ""}`, ()
           {
             type: "pinned",
             name: NAME,
-            hooks: [{ family: 2, hooknum: 1, priority: 0, program: expect.stringMatching(/^script\d+$/) }],
+            hooks: [{ family: 2, hooknum: 1, priority: 0, program: nameOf(number) }],
           },
         ]);
-        expect(moonhook("list").stdout).toMatch(/^mh-test-\d+\n {2}IPv4 LOCAL_IN, priority 0: script\d+\n$/);
+        expect(moonhook("list").stdout).toContain(
+          `${NAME}\n  IPv4 LOCAL_IN, priority 0: ${nameOf(number)}\n`,
+        );
         const again = moonhook("run", file(BAD), "--on", "ebpf", "--netns", net.server, "--pin", NAME);
         expect(again).toMatchObject({ status: 2, stderr: expect.stringContaining(`'${NAME}' runs already`) });
         expect(moonhook("stop", NAME)).toMatchObject({ status: 0, stderr: `moonhook: stopped ${NAME}\n` });
         expect(answers(SERVER_V4, "1 bad", "2 good")).toEqual(["1 bad", "2 good"]);
-        expect(moonhook("list").stdout).toBe("");
-        await eventually("all is gone", () => {
-          const after = kernelIds();
-          return (
-            after.links.length === before.links.length && after.programs.length === before.programs.length
-          );
-        });
+        expect(moonhook("list").stdout).not.toContain(NAME);
+        await eventuallyGone(number, maps);
         expect(moonhook("stop", NAME)).toMatchObject({
           status: 1,
           stderr: expect.stringContaining(`no hooks of the name '${NAME}'`),

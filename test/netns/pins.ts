@@ -15,11 +15,18 @@ export function sweepPins(): void {
   }
 }
 
-/** Links of netfilter, programs of netfilter, and all maps that there are: words, so that kinds do not mix. */
-export function kernelIds(): { links: string[]; programs: string[]; maps: string[]; all: string[] } {
-  const links = listLinks().flatMap((link) => (link.kind === "netfilter" ? [`link ${link.id}`] : []));
-  const NETFILTER = 32;
-  const programs = listPrograms().flatMap(({ id, type }) => (type === NETFILTER ? [`program ${id}`] : []));
-  const maps = listMaps().map(({ id }) => `map ${id}`);
-  return { links, programs, maps, all: [...links, ...programs, ...maps] };
+/** What the kernel holds of a script: its programs have this name, links and maps belong to them. Others test too. */
+export function kernelObjects(name: string): { programs: number[]; links: number[]; maps: number[] } {
+  const programs = listPrograms().filter((program) => program.name === name);
+  const ids = programs.map(({ id }) => id);
+  const links = listLinks().filter(({ programId }) => ids.includes(programId));
+  return {
+    programs: ids,
+    links: links.map(({ id }) => id),
+    maps: programs.flatMap(({ mapIds }) => mapIds),
+  };
 }
+
+/** Which of these ids there are still. */
+export const remainingMaps = (ids: readonly number[]): number[] =>
+  listMaps().flatMap(({ id }) => (ids.includes(id) ? [id] : []));
