@@ -79,6 +79,8 @@ export async function runStartup(rounds: number): Promise<void> {
     );
   };
   console.error("lua: start-up, whole process");
+  // What is not ours to change.
+  row("node -e 0", ms.node, ms.emptyPuc, "PUC Lua 5.4, empty file");
   row("moonhook lua, empty file", ms.emptyMoonhook, ms.emptyPuc, "PUC Lua 5.4");
   row("moonhook lua, empty file", ms.emptyMoonhook, ms.node, "node -e 0");
   row(`moonhook lua, ${LINES} lines`, ms.longMoonhook, ms.longPuc, "PUC Lua 5.4");

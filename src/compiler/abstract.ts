@@ -67,6 +67,15 @@ export interface Closure {
   readonly body: FunctionBody;
   readonly frame: Frame;
 }
+/** What a function that only computes gives for these, once somebody prints it: not known to the program. */
+export interface Deferred {
+  readonly kind: "deferred";
+  readonly f: LuaFunction | "..";
+  /** Which of its results. */
+  readonly result: number;
+  readonly type: "string" | "number";
+  readonly args: readonly Single[];
+}
 /** The hook's argument, or what its methods give. */
 export interface Packet {
   readonly kind: "skb" | "view";
@@ -87,6 +96,7 @@ export type Single =
   | DynamicTable
   | Func
   | Closure
+  | Deferred
   | Packet;
 export type Abstract = Single | Union;
 
@@ -105,7 +115,7 @@ export class LocalObject {
   constructor(key: string, site: object) {
     this.key = key;
     this.site = site;
-    this.length = new Cell(`${key}.#`);
+    this.length = new Cell(`${key}.#`, "field");
   }
 }
 
@@ -113,9 +123,15 @@ export class LocalObject {
 export class Cell {
   /** The same each time that the specializer comes here the same way: how loops remember what changes. */
   readonly key: string;
+  /**
+   * A field is missing where its table was not made, and nobody asks. What was read from the state is only remembered
+   * as long as it holds for certain.
+   */
+  readonly of: "activation" | "field" | "state";
 
-  constructor(key: string) {
+  constructor(key: string, of: Cell["of"] = "activation") {
     this.key = key;
+    this.of = of;
   }
 }
 
@@ -148,6 +164,13 @@ export class Kinds {
         return `function ${this.#identity(value.f)}`;
       case "closure":
         return `closure ${this.#identity(value.frame)} ${this.#identity(value.body)}`;
+      case "deferred": {
+        const args = value.args.map((arg) =>
+          arg.kind === "text" ? JSON.stringify(arg.text) : this.shapeOf(arg),
+        );
+        const f = value.f === ".." ? ".." : this.#identity(value.f);
+        return `deferred ${f} ${value.result} (${args.join(", ")})`;
+      }
       case "dynamic":
         return `dynamic ${value.class.root.number}`;
       default:
@@ -191,6 +214,8 @@ export function typeOf(value: Single): string {
     case "function":
     case "closure":
       return "function";
+    case "deferred":
+      return value.type;
     case "skb":
     case "view":
       return "userdata";

@@ -19,11 +19,6 @@ const MOST_VALUES = 64;
 type Entry = readonly [key: LuaValue, value: LuaValue];
 
 export function lookUp(s: Specializer, table: LuaTable, key: Single): Abstract {
-  if (table.metatable?.get("__index") !== undefined)
-    s.refuse(
-      "a table with __index and a key that depends on the packet",
-      "use rawget, or a table without it",
-    );
   const entries = entriesOf(table, typeOf(key));
   if (entries.length === 0) {
     if (key.kind === "local" || key.kind === "dynamic")

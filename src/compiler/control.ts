@@ -129,9 +129,12 @@ export abstract class Control extends IrEmitter {
     const cells: Cells = new Map();
     // Strings that have to be in memory get there before the paths meet.
     const meet = (values: readonly Abstract[]): Abstract => this.#meet(target, paths, values, args);
-    for (const cell of first.cells.keys())
-      if (paths.every((path) => path.cells.has(cell)))
-        cells.set(cell, meet(paths.map((path) => path.cells.get(cell)!)));
+    for (const path of paths)
+      for (const [cell, value] of path.cells) {
+        if (cells.has(cell) || !(cell.of === "field" || paths.every((other) => other.cells.has(cell))))
+          continue;
+        cells.set(cell, meet(paths.map((other) => other.cells.get(cell) ?? this.#blank(value))));
+      }
     const count = Math.max(...paths.map((path) => path.values.length));
     const values = Array.from({ length: count }, (_, i) => meet(paths.map((path) => path.values[i] ?? NIL)));
     const facts: Facts = new Map();
@@ -198,7 +201,8 @@ export abstract class Control extends IrEmitter {
   }
 
   #tryLoop(learnt: Map<string, Form>, body: (again: Join) => void): boolean {
-    const entry = new Map(this.cells);
+    // A round may write what the next one reads.
+    const entry = new Map([...this.cells].filter(([cell]) => cell.of !== "state"));
     const header = this.ir.block();
     const args: Operand[] = [];
     const changing: { cell: Cell; form: Form }[] = [];
@@ -278,6 +282,8 @@ export abstract class Control extends IrEmitter {
         return [value.base, value.offset, value.length];
       case "dynamic":
         return [value.id];
+      case "deferred":
+        return value.args.flatMap((arg) => this.#wordsOf(arg));
       default:
         return [];
     }
@@ -294,6 +300,16 @@ export abstract class Control extends IrEmitter {
         return { kind: "slice", base: words[0] as Value, offset: words[1]!, length: words[2]! };
       case "dynamic":
         return { ...proto, id: words[0]! };
+      case "deferred": {
+        let taken = 0;
+        const args = proto.args.map((arg) => {
+          if (arg.kind === "text") return arg;
+          const count = this.#wordKinds(arg).length;
+          taken += count;
+          return this.#withWords(arg, words.slice(taken - count, taken));
+        });
+        return { ...proto, args };
+      }
       default:
         return proto;
     }
@@ -308,9 +324,21 @@ export abstract class Control extends IrEmitter {
       case "slice":
       case "text":
         return ["pointer", "int", "int"];
+      case "deferred":
+        return proto.args.flatMap((arg) => (arg.kind === "text" ? [] : this.#wordKinds(arg)));
       default:
         return [];
     }
+  }
+
+  /** Any value of that kind, where nobody asks for it. */
+  #blank(value: Abstract): Single {
+    const [proto] = alternativesOf(value) as [Single];
+    if (proto.kind === "text") return proto;
+    return this.#withWords(
+      proto,
+      this.#wordKinds(proto).map(() => 0n),
+    );
   }
 
   #inMemory(value: Single): Single {

@@ -5,11 +5,12 @@
  */
 
 import type { Block, Expression, FunctionBody, Variable } from "../lua/ast.ts";
+import { isItself, needsCell } from "../lua/emit-names.ts";
 import type { LuaState } from "../lua/state.ts";
 import { blocksOf, expressionsOf, operandsOf } from "../lua/syntax-walk.ts";
 import { LuaTable } from "../lua/table.ts";
 import { firstResult, type LuaFunction, type LuaValue, resultList } from "../lua/value.ts";
-import { type Abstract, typeOf } from "./abstract.ts";
+import { type Abstract, alternativesOf, type Closure, type Single, typeOf } from "./abstract.ts";
 import type { LiveVariable } from "./frame.ts";
 import { PURE } from "./intrinsics.ts";
 import { liveVariables, type Specializer } from "./specializer.ts";
@@ -70,6 +71,7 @@ const isHarmless = (e: Expression): boolean =>
 
 /** Whether a call only computes, so that it may be made later. */
 function isDeferrable(s: Specializer, e: Extract<Expression, { kind: "call" }>): boolean {
+  if (e.args.some((arg) => arg.kind === "local" && !canTravel(s.read(arg.variable)))) return false;
   if (e.method !== undefined) {
     const object = quietly(s, e.callee);
     return object !== undefined && typeOfAll(object) === "string" && PURE.has(`string.${e.method}`);
@@ -78,6 +80,10 @@ function isDeferrable(s: Specializer, e: Extract<Expression, { kind: "call" }>):
   if (callee === undefined || callee.kind !== "function") return false;
   return isPureFunction(s, callee.f, new Set());
 }
+
+/** Whether a value can be sent to user space. */
+const canTravel = (value: Abstract): boolean =>
+  alternativesOf(value).every(({ kind }) => !["local", "dynamic", "skb", "view", "closure"].includes(kind));
 
 /** The value of a variable or a constant field, without emitting anything. */
 function quietly(s: Specializer, e: Expression): Abstract | undefined {
@@ -179,6 +185,36 @@ export function evaluateList(
   return list.flatMap((e, i) =>
     i === list.length - 1 ? evaluateAll(state, e, holes) : [evaluate(state, e, holes)],
   );
+}
+
+/** The functions whose calls may wait until their results are printed, with the types of these. */
+export const DEFERRED: Readonly<Record<string, readonly ("string" | "number")[]>> = {
+  "string.gsub": ["string", "number"],
+  "string.format": ["string"],
+  "string.rep": ["string"],
+  "string.reverse": ["string"],
+  "string.char": ["string"],
+  "string.pack": ["string"],
+  "table.concat": ["string"],
+  tostring: ["string"],
+};
+
+/** A function that the hook makes, as a constant: if it only computes, and from constants. */
+export function pureClosure(s: Specializer, { body, frame }: Closure): Single | undefined {
+  const captured: unknown[] = [];
+  const live = new Map<Variable, LiveVariable>();
+  for (const variable of body.upvalues) {
+    if (isItself(variable, body)) return undefined;
+    const value = s.constantValue(s.readIn(frame, variable));
+    if (value === undefined) return undefined;
+    const known = frame.liveVariable(variable);
+    if (known !== undefined && s.isMutableVariable(known)) return undefined;
+    live.set(variable, { name: variable.name, cell: undefined, get: () => value.value });
+    captured.push(needsCell(variable) ? { v: value.value } : value.value);
+  }
+  if (!isPureBody(s, body, live, new Set())) return undefined;
+  const f = s.instantiate(body, captured);
+  return f === undefined ? undefined : { kind: "function", f };
 }
 
 /** The value of an expression whose holes are filled. Raises what the script would raise. */

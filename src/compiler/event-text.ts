@@ -7,7 +7,7 @@ import type { Expression } from "../lua/ast.ts";
 import { LuaError, ScriptAbort } from "../lua/error.ts";
 import { fromBigInt } from "../lua/int64.ts";
 import type { LuaState } from "../lua/state.ts";
-import type { LuaValue } from "../lua/value.ts";
+import { type LuaValue, resultList } from "../lua/value.ts";
 import { latin1FromBytes } from "../util/latin1.ts";
 import { evaluateList } from "./deferred.ts";
 import type { Captured, EventSite } from "./events.ts";
@@ -30,9 +30,17 @@ export function eventText(state: LuaState, sites: readonly EventSite[], record: 
   const { kind, message } = site;
   if (message !== undefined) return { kind, text: message };
   const holes = new Map<Expression, LuaValue>();
-  for (const { hole, as } of site.captured) holes.set(hole, words.value(as));
+  const values = site.captured.map(({ hole, as }) => [hole, words.value(as)] as const);
   try {
-    return { kind, text: String(state.call(() => textOf(state, site, holes))) };
+    return {
+      kind,
+      text: String(
+        state.call(() => {
+          for (const [hole, value] of values) holes.set(hole, value(state));
+          return textOf(state, site, holes);
+        }),
+      ),
+    };
   } catch (error) {
     if (!(error instanceof LuaError || error instanceof ScriptAbort)) throw error;
     return { kind: "error", text: positioned(site, error.message) };
@@ -69,16 +77,32 @@ class RecordReader {
     return word;
   }
 
-  value(as: Captured): LuaValue {
+  /** Takes the words of a value; what has to be computed from them is computed by the result. */
+  value(as: Captured): (state: LuaState) => LuaValue {
     switch (as.kind) {
       case "constant":
-        return as.value;
-      case "int":
-        return fromBigInt(this.word());
-      case "bool":
-        return this.word() !== 0n;
-      case "string":
-        return this.#string(as.room);
+        return () => as.value;
+      case "int": {
+        const word = fromBigInt(this.word());
+        return () => word;
+      }
+      case "bool": {
+        const word = this.word() !== 0n;
+        return () => word;
+      }
+      case "string": {
+        const text = this.#string(as.room);
+        return () => text;
+      }
+      case "call": {
+        const { f, result } = as;
+        const args = as.args.map((arg) => this.value(arg));
+        return (state) => {
+          const values = args.map((arg) => arg(state));
+          if (f === "..") return state.machine.plain.concat(values[0], values[1]) as LuaValue;
+          return resultList(state.call(f, ...values))[result];
+        };
+      }
       case "union": {
         const tag = this.word();
         // All have their room; what lies in that of the others is old.

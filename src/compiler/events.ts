@@ -9,7 +9,7 @@
 
 import type { SourceSpan } from "../ebpf/program-builder.ts";
 import type { Expression } from "../lua/ast.ts";
-import type { LuaValue } from "../lua/value.ts";
+import type { LuaFunction, LuaValue } from "../lua/value.ts";
 
 /** How one value travels in a record. */
 export type Captured =
@@ -17,6 +17,13 @@ export type Captured =
   | { readonly kind: "int" | "bool" }
   /** `room` bytes lie in the record, whatever the length says. */
   | { readonly kind: "string"; readonly room: number }
+  /** What a function that only computes, or `..`, gives for these: called when the text is made. */
+  | {
+      readonly kind: "call";
+      readonly f: LuaFunction | "..";
+      readonly result: number;
+      readonly args: readonly Captured[];
+    }
   /** A word that says which, then all that any of them needs. */
   | { readonly kind: "union"; readonly alternatives: readonly (readonly [tag: bigint, Captured])[] };
 

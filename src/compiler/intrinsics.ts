@@ -228,6 +228,19 @@ const SKB: Record<string, Intrinsic> = {
     return s.refuse("a layer that depends on the packet", 'use skb:data("net")');
   },
   __len: (s) => [int(s.window.length)],
+  vlan(s) {
+    const { sk_buff } = s.layout;
+    const rest = new Join();
+    // Whether there is a tag, and its number with three bits of priority and one of others above.
+    s.fork(
+      "jeq",
+      s.load(4, s.skb, sk_buff.vlan_all),
+      0n,
+      () => s.goto(rest, [NIL]),
+      () => s.goto(rest, [int(s.binary("and", s.load(2, s.skb, sk_buff.vlan_tci), 0xfffn))]),
+    );
+    return s.land(rest);
+  },
   ifindex(s) {
     const { sk_buff, net_device } = s.layout;
     const device = s.loadPointer(s.skb, sk_buff.dev);

@@ -52,7 +52,7 @@ export abstract class Operations extends ProgramFrame {
         const x = this.numeral(a);
         const y = this.numeral(b);
         const isBitwise = !ARITHMETIC.has(op);
-        if (a.kind === "slice" || b.kind === "slice")
+        if ([a, b].some(({ kind }) => kind === "slice" || kind === "deferred"))
           this.refuse(
             "arithmetic on a string of the packet",
             "use string.byte or string.unpack to get integers",
@@ -273,9 +273,9 @@ export abstract class Operations extends ProgramFrame {
       return;
     }
     const constant = a.kind === "text" ? a : b.kind === "text" ? b : undefined;
-    const slice = (a.kind === "slice" ? a : b) as Slice;
+    const slice = this.sliceOf(a.kind === "text" ? b : a);
     if (constant === undefined) {
-      this.#equalSlices(a as Slice, b as Slice, yes, no);
+      this.#equalSlices(slice, this.sliceOf(b), yes, no);
       return;
     }
     if (constant.text.length > MOST_COMPARED) {

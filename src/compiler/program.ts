@@ -14,6 +14,7 @@ import {
   type Abstract,
   alternativesOf,
   Cell,
+  type Deferred,
   type Int,
   int,
   NIL,
@@ -244,6 +245,11 @@ export abstract class ProgramFrame extends Control {
 
   sliceOf(value: Single): Slice {
     if (value.kind === "slice") return value;
+    if (value.kind === "deferred")
+      this.refuse(
+        "a text that is more than printed",
+        "only string.format with %d, %x and %s makes texts to compare",
+      );
     if (value.kind !== "text") throw new Error(`a ${value.kind} is no string`);
     this.shared.require("rodata");
     return {
@@ -255,7 +261,7 @@ export abstract class ProgramFrame extends Control {
   }
 
   lengthOf(value: Single): Operand {
-    return value.kind === "text" ? BigInt(value.text.length) : (value as Slice).length;
+    return value.kind === "text" ? BigInt(value.text.length) : this.sliceOf(value).length;
   }
 
   /** Loads `size` bytes at `base + offset + more`. */
@@ -314,7 +320,9 @@ export abstract class ProgramFrame extends Control {
       this.goto(this.#failures, [int(site)]);
       return;
     }
-    this.refuse("an error whose text is made from the packet", "raise a constant text");
+    const hole: Expression = { kind: "nil", line: this.span?.line ?? 0, column: this.span?.column ?? 0 };
+    this.log("error", [hole], [[hole, value]]);
+    this.goto(this.#fallback);
   }
 
   /** Leaves the packet to user space, which this program cannot decide. This path ends. */
@@ -379,6 +387,10 @@ export abstract class ProgramFrame extends Control {
     let at = 8;
     const put = (value: Abstract, as: Captured): void => {
       if (as.kind === "constant") return;
+      if (as.kind === "call") {
+        for (const [i, arg] of as.args.entries()) put((value as Deferred).args[i]!, arg);
+        return;
+      }
       if (as.kind === "string") {
         at = this.#putText(record, at, value as Single, BigInt(as.room));
         return;
@@ -480,6 +492,13 @@ export abstract class ProgramFrame extends Control {
         return { kind: "constant", value: value.table };
       case "function":
         return { kind: "constant", value: value.f };
+      case "deferred":
+        return {
+          kind: "call",
+          f: value.f,
+          result: value.result,
+          args: value.args.map((arg) => this.#captured(arg)),
+        };
       default:
         return this.refuse(
           `a ${value.kind === "dynamic" ? "table" : value.kind} that is printed`,

@@ -36,7 +36,11 @@ export interface Rope {
 export function makeRope(s: Specializer, object: LocalObject, site: RopeSite): void {
   const start = s.reserveBytes(MOST_BYTES);
   if (s.block === undefined) return;
-  const rope = { site, start: new Cell(`${object.key}.start`), bytes: new Cell(`${object.key}.bytes`) };
+  const rope = {
+    site,
+    start: new Cell(`${object.key}.start`, "field"),
+    bytes: new Cell(`${object.key}.bytes`, "field"),
+  };
   object.rope = rope;
   s.cells.set(rope.start, int(start));
   s.cells.set(rope.bytes, int(0n));

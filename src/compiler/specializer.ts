@@ -14,7 +14,7 @@ import type {
 } from "../lua/ast.ts";
 import { describe, isItself, needsCell } from "../lua/emit-names.ts";
 import { fromBigInt, toBigInt } from "../lua/int64.ts";
-import type { FunctionInfo } from "../lua/machine.ts";
+import type { FunctionInfo, LinkedChunk } from "../lua/machine.ts";
 import type { LuaState } from "../lua/state.ts";
 import { LuaTable } from "../lua/table.ts";
 import { type LuaFunction, LuaInt64, LuaUserdata, type LuaValue, resultList, W } from "../lua/value.ts";
@@ -37,12 +37,12 @@ import {
 } from "./abstract.ts";
 import { lookUp } from "./constant-table.ts";
 import { Join } from "./control.ts";
-import { holesOf } from "./deferred.ts";
+import { DEFERRED, holesOf, pureClosure } from "./deferred.ts";
 import { CannotCompile } from "./diagnostics.ts";
 import { decimal } from "./format.ts";
 import { Frame, type LiveVariable } from "./frame.ts";
 import { INTRINSICS, PURE } from "./intrinsics.ts";
-import { type Operand, Value } from "./ir.ts";
+import type { Operand, Value } from "./ir.ts";
 import { Operations } from "./operations.ts";
 import { appendToRope, makeRope } from "./ropes.ts";
 import type { Shared } from "./shared.ts";
@@ -90,6 +90,7 @@ export class Specializer extends Operations {
     if (this.shared.needs.has("budget")) this.cells.set(this.#budget, int(this.config(CONFIG.budget)));
     const info = this.script.state.functionInfo(hook);
     if (info === undefined) this.refuse("a hook that is a native function", "write a function around it");
+    this.#know(info);
     this.verdict(
       this.callLua(info.body, undefined, liveVariables(info, hook), [{ kind: "skb" }], info.source),
     );
@@ -333,34 +334,34 @@ export class Specializer extends Operations {
     return this.heapAddress(built.offset);
   }
 
-  // Where records are, as far as this path has looked them up: a place in the map stays what it is until another
-  // record is made, which may take it.
+  // What this path has read from the state: a place in a map stays what it is until another entry is made, which may
+  // take it, and a value until something is written.
 
-  readonly #records = new Map<DynamicClass, Map<Operand, Cell>>();
+  readonly #remembered = new Map<DynamicClass, Map<string, Cell>>();
 
-  knownRecord(of: DynamicClass, id: Operand): Value | undefined {
-    const cell = this.#records.get(of)?.get(id);
-    const known = cell && this.cells.get(cell);
-    return known?.kind === "slice" ? known.base : undefined;
+  remembered(of: DynamicClass, key: string): Abstract | undefined {
+    const cell = this.#remembered.get(of)?.get(key);
+    return cell && this.cells.get(cell);
   }
 
-  knowRecord(of: DynamicClass, id: Operand, record: Value): void {
-    let cells = this.#records.get(of);
+  remember(of: DynamicClass, key: string, value: Abstract): void {
+    let cells = this.#remembered.get(of);
     if (cells === undefined) {
       cells = new Map();
-      this.#records.set(of, cells);
+      this.#remembered.set(of, cells);
     }
-    let cell = cells.get(id);
+    let cell = cells.get(key);
     if (cell === undefined) {
-      cell = new Cell(`record ${of.number} ${id instanceof Value ? id.id : id}`);
-      cells.set(id, cell);
+      cell = new Cell(`state ${of.number} ${key}`, "state");
+      cells.set(key, cell);
     }
-    this.cells.set(cell, { kind: "slice", base: record, offset: 0n, length: 0n });
+    this.cells.set(cell, value);
   }
 
-  forgetRecords(of: DynamicClass): void {
-    for (const cell of this.#records.get(of)?.values() ?? [])
-      if (this.cells.has(cell)) this.cells.set(cell, NIL);
+  /** Forgets what begins with `kind`. */
+  forget(of: DynamicClass, kind: string): void {
+    for (const [key, cell] of this.#remembered.get(of) ?? [])
+      if (key.startsWith(kind)) this.cells.delete(cell);
   }
 
   /** Room for a record that is too long for the stack. */
@@ -393,6 +394,7 @@ export class Specializer extends Operations {
   /** A value as a string, as `..` takes it; undefined where it takes none. */
   textValue(value: Single): Single | undefined {
     if (value.kind === "text" || value.kind === "slice") return value;
+    if (value.kind === "deferred") return value;
     if (value.kind !== "int") return undefined;
     const constant = this.constantText(value);
     return constant === undefined ? decimal(this, value.value) : text(constant);
@@ -400,6 +402,8 @@ export class Specializer extends Operations {
 
   /** One string of several, constants put together first. */
   joined(pieces: readonly Single[]): Single {
+    if (pieces.some(({ kind }) => kind === "deferred"))
+      return pieces.reduce((left, right) => this.#defer("..", [left, right], ["string"])![0] as Single);
     const merged: Single[] = [];
     for (const piece of pieces) {
       const last = merged.at(-1);
@@ -457,6 +461,16 @@ export class Specializer extends Operations {
   }
 
   #calls = 0;
+  readonly #chunks = new Map<FunctionBody, LinkedChunk>();
+
+  #know({ chunk, body }: FunctionInfo): void {
+    if (!this.#chunks.has(body)) for (const own of chunk.functions) this.#chunks.set(own, chunk);
+  }
+
+  /** A function that the hook would make, made now with constants for what it captures. */
+  instantiate(body: FunctionBody, captured: readonly unknown[]): LuaFunction | undefined {
+    return this.#chunks.get(body)?.instantiate(body.id, captured);
+  }
 
   /** Calls whatever `callee` may be. */
   call(callee: Abstract, args: readonly Abstract[], name: string | undefined): readonly Abstract[] {
@@ -474,8 +488,10 @@ export class Specializer extends Operations {
       const native = this.script.nameOf(callee.f);
       if (native !== undefined) return this.#callNative(native, callee.f, args);
       const info = this.script.state.functionInfo(callee.f);
-      if (info !== undefined)
+      if (info !== undefined) {
+        this.#know(info);
         return this.callLua(info.body, undefined, liveVariables(info, callee.f), args, info.source);
+      }
       this.refuse("a call of a function of the host", "use the functions of the reference");
     }
     if (callee.kind === "table") {
@@ -496,9 +512,53 @@ export class Specializer extends Operations {
         );
     }
     const intrinsic = INTRINSICS[name];
-    if (intrinsic === undefined)
-      this.refuse(`a call of ${name}`, "do this while the script loads, or run it with --on nfqueue");
-    return intrinsic(this, args, name.slice(name.indexOf(".") + 1));
+    const mark = this.mark();
+    try {
+      if (intrinsic === undefined)
+        this.refuse(`a call of ${name}`, "do this while the script loads, or run it with --on nfqueue");
+      return intrinsic(this, args, name.slice(name.indexOf(".") + 1));
+    } catch (error) {
+      const types = DEFERRED[name];
+      if (!(error instanceof CannotCompile) || types === undefined) throw error;
+      mark.undo();
+      return this.#defer(f, args, types) ?? this.#rethrow(error);
+    }
+  }
+
+  #rethrow(error: Error): never {
+    throw error;
+  }
+
+  /** A call that is made when its result is printed; undefined when it cannot be made then. */
+  #defer(
+    f: LuaFunction | "..",
+    args: readonly Abstract[],
+    types: readonly ("string" | "number")[],
+  ): readonly Abstract[] | undefined {
+    const open = args.findIndex(({ kind }) => kind === "union");
+    if (open >= 0) {
+      const rest = new Join();
+      let isPossible = true;
+      this.cases(args[open]!, (single) => {
+        const results = this.#defer(f, args.with(open, single), types);
+        isPossible &&= results !== undefined;
+        this.goto(rest, results);
+      });
+      const results = this.land(rest);
+      return isPossible ? results : undefined;
+    }
+    const singles = (args as readonly Single[]).map((single) =>
+      single.kind === "closure" ? pureClosure(this, single) : single,
+    );
+    const isPlain = singles.every(
+      (single) =>
+        single !== undefined &&
+        ["nil", "bool", "int", "text", "slice", "deferred"].includes(
+          single.kind === "function" ? "nil" : single.kind,
+        ),
+    );
+    if (!isPlain) return undefined;
+    return types.map((type, result) => ({ kind: "deferred", f, result, type, args: singles as Single[] }));
   }
 
   // ---- variables
@@ -532,6 +592,17 @@ export class Specializer extends Operations {
   #readLive(live: LiveVariable): Abstract {
     const slot = live.cell && this.shared.state.slotOfCell(live.cell);
     return slot === undefined ? this.abstractOf(live.get()) : readSlot(this, slot);
+  }
+
+  /** A variable as a closure of another activation sees it. */
+  readIn(frame: Frame, variable: Variable): Abstract {
+    const { frame: own } = this;
+    this.frame = frame;
+    try {
+      return this.read(variable);
+    } finally {
+      this.frame = own;
+    }
   }
 
   write(variable: Variable, value: Abstract): void {
@@ -670,11 +741,10 @@ export class Specializer extends Operations {
     const { op } = e;
     if (op === "and" || op === "or") {
       const rest = new Join();
-      const left = this.expression(e.left);
-      const more = (): void => this.goto(rest, [this.expression(e.right)]);
-      const done = (value: Abstract): void => this.goto(rest, [value]);
-      if (op === "and") this.byTruth(left, more, done);
-      else this.byTruth(left, done, more);
+      const right = (): void => this.goto(rest, [this.expression(e.right)]);
+      if (op === "or") this.#truthOf(e.left, (value) => this.goto(rest, [value]), right);
+      else if (isCondition(e.left)) this.condition(e.left, right, () => this.goto(rest, [FALSE]));
+      else this.byTruth(this.expression(e.left), right, (value) => this.goto(rest, [value]));
       return this.land(rest)[0] ?? NIL;
     }
     if (["==", "~=", "<", "<=", ">", ">="].includes(op)) return this.#asValue(e);
@@ -684,6 +754,21 @@ export class Specializer extends Operations {
     const names = { left: describe(e.left, body), right: describe(e.right, body) };
     this.at(e);
     return op === ".." ? this.concat(left, right, names) : this.arithmetic(op, left, right, names);
+  }
+
+  /** Two ways by the truth of an expression, with its value where it is true; each ends somewhere. */
+  #truthOf(e: Expression, then: (value: Abstract) => void, otherwise: () => void): void {
+    if (this.block === undefined) return;
+    if (e.kind === "binary" && e.op === "and") {
+      const no = new Join();
+      this.condition(
+        e.left,
+        () => this.#truthOf(e.right, then, () => this.goto(no)),
+        () => this.goto(no),
+      );
+      this.#meet(no, otherwise);
+    } else if (isCondition(e)) this.condition(e, () => then(TRUE), otherwise);
+    else this.byTruth(this.expression(e), then, otherwise);
   }
 
   /** A condition as a boolean. */
@@ -726,6 +811,7 @@ export class Specializer extends Operations {
       return;
     }
     if (isOperator && ["==", "~=", "<", "<=", ">", ">="].includes(e.op)) {
+      if (this.#byType(e, then, otherwise)) return;
       const left = this.expression(e.left);
       const right = this.expression(e.right);
       if (this.block === undefined) return;
@@ -736,6 +822,37 @@ export class Specializer extends Operations {
       return;
     }
     this.byTruth(this.expression(e), then, otherwise);
+  }
+
+  /** `type(x) == "…"`: tells apart what x may be, so that each way knows. */
+  #byType(e: Extract<Expression, { kind: "binary" }>, then: () => void, otherwise: () => void): boolean {
+    const { op, left, right } = e;
+    if ((op !== "==" && op !== "~=") || left.kind !== "call" || right.kind !== "string") return false;
+    const [arg] = left.args;
+    if (left.method !== undefined || left.args.length !== 1 || arg!.kind !== "local") return false;
+    const callee = this.expression(left.callee);
+    if (callee.kind !== "function" || this.script.nameOf(callee.f) !== "type") return false;
+    const value = this.expression(arg!);
+    const yes = new Join();
+    const no = new Join();
+    this.cases(value, (single) => this.goto(typeOf(single) === right.value ? yes : no));
+    const [whenYes, whenNo] = op === "==" ? [then, otherwise] : [otherwise, then];
+    const go = (join: Join, isYes: boolean, next: () => void): void => {
+      this.land(join);
+      if (this.block === undefined) return;
+      if (value.kind === "union")
+        this.refine(
+          value,
+          this.only(
+            value,
+            value.alternatives.filter((single) => (typeOf(single) === right.value) === isYes),
+          ),
+        );
+      next();
+    };
+    go(yes, true, whenYes);
+    go(no, false, whenNo);
+    return true;
   }
 
   #meet(join: Join, next: () => void): void {
@@ -756,7 +873,7 @@ export class Specializer extends Operations {
         fields.push([key, value]);
         return;
       }
-      const cell = new Cell(`${object.key}.${key}`);
+      const cell = new Cell(`${object.key}.${key}`, "field");
       object.fields.set(key, cell);
       this.cells.set(cell, value);
     };
@@ -809,8 +926,15 @@ export class Specializer extends Operations {
         if (constant !== undefined) return this.#field(object.object, constant.value, e);
         return this.dispatch(key, (single) => this.indexLocal(object.object, single));
       case "dynamic":
-        if (typeof constant?.value === "string") return readField(this, object, constant.value);
-        return readEntry(this, object, key);
+        return this.#throughMetatable(
+          typeof constant?.value === "string"
+            ? readField(this, object, constant.value)
+            : readEntry(this, object, key),
+          object.class.root.metatable,
+          object,
+          key,
+          e,
+        );
       case "table":
         if (constant !== undefined) return this.tableField(object.table, constant.value, e);
         // Fields that change are somewhere else: a computed key must find all of them in one place.
@@ -818,7 +942,13 @@ export class Specializer extends Operations {
         return this.dispatch(key, (single) => {
           const known = this.constantValue(single);
           return known === undefined
-            ? lookUp(this, object.table, single)
+            ? this.#throughMetatable(
+                lookUp(this, object.table, single),
+                object.table.metatable,
+                object,
+                single,
+                e,
+              )
             : this.tableField(object.table, known.value, e);
         });
       default: {
@@ -883,7 +1013,10 @@ export class Specializer extends Operations {
   /** A field of a table of the script, with metatables. */
   tableField(table: LuaTable, key: LuaValue, e: Expression): Abstract {
     const slot = this.shared.state.slotOfField(table, key);
-    if (slot !== undefined && table.metatable === undefined) return readSlot(this, slot);
+    if (slot !== undefined) {
+      const self: Single = { kind: "table", table };
+      return this.#throughMetatable(readSlot(this, slot), table.metatable, self, this.abstractOf(key), e);
+    }
     const raw = table.get(key);
     if (raw !== undefined || table.metatable === undefined) return this.abstractOf(raw);
     const handler = table.metatable.get("__index");
@@ -892,6 +1025,24 @@ export class Specializer extends Operations {
     return (
       this.call(this.abstractOf(handler), [this.abstractOf(table), this.abstractOf(key)], undefined)[0] ?? NIL
     );
+  }
+
+  /** What a table without the key answers, where `value` may be nil. */
+  #throughMetatable(
+    value: Abstract,
+    metatable: LuaTable | undefined,
+    self: Single,
+    key: Abstract,
+    e: Expression,
+  ): Abstract {
+    const handler = metatable?.get("__index");
+    if (handler === undefined) return value;
+    return this.dispatch(value, (single) => {
+      if (single.kind !== "nil") return single;
+      if (handler instanceof LuaTable)
+        return this.indexSingle({ kind: "table", table: handler }, key, undefined, e);
+      return this.call(this.abstractOf(handler), [self, key], undefined)[0] ?? NIL;
+    });
   }
 
   assign(object: Abstract, key: Abstract, value: Abstract, name: string | undefined): void {
@@ -934,8 +1085,8 @@ export class Specializer extends Operations {
     } else if (object.kind === "table") {
       const { table } = object;
       const { state } = this.shared;
-      if (table.metatable !== undefined)
-        this.refuse("a change of a table with a metatable", "keep what changes in a table without one");
+      if (table.metatable?.get("__newindex") !== undefined)
+        this.refuse("a change of a table with __newindex", "keep what changes in a table without it");
       const slot = constant === undefined ? undefined : state.slotOfField(table, constant.value);
       if (slot !== undefined) writeSlot(this, slot, value);
       else if (typeof constant?.value === "string") state.makeFieldSlot(table, constant.value);
@@ -946,7 +1097,7 @@ export class Specializer extends Operations {
   #assignField(object: LocalObject, key: string | number, value: Abstract): void {
     let cell = object.fields.get(key);
     if (cell === undefined) {
-      cell = new Cell(`${object.key}.${key}`);
+      cell = new Cell(`${object.key}.${key}`, "field");
       object.fields.set(key, cell);
     }
     this.cells.set(cell, value);
@@ -1282,6 +1433,11 @@ export class Specializer extends Operations {
     );
   }
 }
+
+/** An operator that gives a boolean. */
+const isCondition = (e: Expression): boolean =>
+  (e.kind === "binary" && ["==", "~=", "<", "<=", ">", ">="].includes(e.op)) ||
+  (e.kind === "unary" && e.op === "not");
 
 /** The captured variables of a function. */
 export function liveVariables(info: FunctionInfo, f: LuaFunction): Map<Variable, LiveVariable> {

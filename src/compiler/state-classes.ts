@@ -16,6 +16,7 @@ import { BPF_MAP_TYPE } from "../uapi/bpf.ts";
 import { bytesFromLatin1 } from "../util/latin1.ts";
 import { bool, int, type Kinds, NIL, type Single, text } from "./abstract.ts";
 import { Restart } from "./control.ts";
+import { CannotCompile } from "./diagnostics.ts";
 import { MAPS, type MapSpec } from "./target.ts";
 
 /** The kinds of value that a place was seen to hold, by shape. */
@@ -35,7 +36,9 @@ export const SLOT_BYTES = 2 * WORD;
 export const STATE = { lock: 0, holder: 8, lastTable: 16, slots: 24 } as const;
 /** A string as a key, at most. */
 export const MOST_KEY = 64;
+/** Those that come and go are made room for beforehand, which takes its time. */
 const MOST_ENTRIES = 65536;
+const MOST_PASSING_ENTRIES = 16384;
 
 export class DynamicClass {
   readonly number: number;
@@ -46,6 +49,8 @@ export class DynamicClass {
   hasIntegerKeys = false;
   /** Bytes of the longest string key that is computed; undefined: none are. */
   keyBytes: number | undefined;
+  /** Of the tables that the script made while it loaded. */
+  metatable: LuaTable | undefined;
   /** Hooks make such tables: they come and go. */
   isMadeByHooks = false;
   #parent: DynamicClass | undefined;
@@ -67,6 +72,12 @@ export class DynamicClass {
     for (const [name, { kept }] of other.fields)
       for (const [shape, proto] of kept) this.fields.get(name)!.kept.set(shape, proto);
     for (const [shape, proto] of other.kept) this.kept.set(shape, proto);
+    if (other.metatable !== this.metatable)
+      throw new CannotCompile(
+        undefined,
+        "tables with different metatables in one place",
+        "give all of them the same metatable, or none",
+      );
     this.hasIntegerKeys ||= other.hasIntegerKeys;
     this.isMadeByHooks ||= other.isMadeByHooks;
     if (other.keyBytes !== undefined) this.keyBytes = Math.max(this.keyBytes ?? 0, other.keyBytes);
@@ -221,6 +232,7 @@ export class StateModel {
 
   #makeDynamic(table: LuaTable): { readonly id: bigint; readonly class: DynamicClass } {
     const made = { id: ++this.#tablesMade, class: this.#class() };
+    made.class.metatable = table.metatable;
     this.#tables.set(table, made);
     for (let entry = table.next(undefined); entry !== undefined; entry = table.next(entry[0])) {
       const [key, value] = entry;
@@ -320,7 +332,7 @@ export class StateModel {
       const { BPF_MAP_TYPE_LRU_HASH, BPF_MAP_TYPE_HASH } = BPF_MAP_TYPE;
       const common = {
         type: of.isMadeByHooks ? BPF_MAP_TYPE_LRU_HASH : BPF_MAP_TYPE_HASH,
-        maxEntries: MOST_ENTRIES,
+        maxEntries: of.isMadeByHooks ? MOST_PASSING_ENTRIES : MOST_ENTRIES,
         flags: of.isMadeByHooks ? 0 : 1,
         isConstant: false,
       };

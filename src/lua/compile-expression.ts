@@ -1,6 +1,6 @@
 /** Expressions to JavaScript, except arithmetic. Array items and fields are read inline, everything else out of line. */
 
-import type { BinaryOperator, CallExpression, Expression, Span } from "./ast.ts";
+import type { BinaryOperator, CallExpression, Expression, Span, Variable } from "./ast.ts";
 import { ArithmeticEmitter, integerOperand, isArithmetic, isPure, isStill } from "./compile-arithmetic.ts";
 import { isItself, jsName } from "./emit-names.ts";
 import { type Operand, VARARG_ROUNDS } from "./emitter.ts";
@@ -227,7 +227,9 @@ export class ExpressionEmitter extends ArithmeticEmitter {
   }
 
   #objectAndKey(object: Expression, key: Expression): [Operand, Operand] {
-    const [o, k] = this.pair(object, key);
+    // An upvalue, too, is read when the key is there.
+    const [o, k] =
+      object.kind === "local" ? [this.operand(object), this.operand(key)] : this.pair(object, key);
     return [this.#object(o), this.hold(k)];
   }
 
@@ -236,18 +238,34 @@ export class ExpressionEmitter extends ArithmeticEmitter {
     return operand.constant === undefined ? this.hold(operand) : this.keep(operand);
   }
 
-  /** Evaluates the object and the key of an assignment, and returns what then stores a value. */
+  /**
+   * Evaluates the object and the key of an assignment, and returns what then stores a value. A local is read only then,
+   * as PUC Lua does it, unless it is among the `assigned`, which are assigned before.
+   */
   protected place(
     object: Expression,
     key: Expression,
     span: Span,
-    isKept: boolean,
+    assigned: readonly Variable[],
   ): (value: Operand) => void {
-    const [o, k] = this.#objectAndKey(object, key).map((x) =>
-      isKept && x.constant === undefined ? this.keep(x) : x,
-    ) as [Operand, Operand];
+    const isAssigned = (e: Expression): boolean => {
+      const inner = e.kind === "paren" ? e.inner : e;
+      return inner.kind === "local" && assigned.includes(inner.variable);
+    };
+    const isLate = (e: Expression): boolean => this.isOwnLocal(e) && !isAssigned(e);
+    const isLateKey = isLate(key);
+    const isLateObject =
+      isLate(object) || (object.kind === "local" && key.kind === "string" && !isAssigned(object));
+    const early = (e: Expression, x: Operand): Operand => (isAssigned(e) ? this.keep(x) : x);
+    let [o, k]: (Operand | undefined)[] = [undefined, undefined];
+    if (!isLateObject && !isLateKey) [o, k] = this.#objectAndKey(object, key);
+    else if (!isLateObject) o = this.#object(this.operand(object));
+    else if (!isLateKey) k = this.hold(this.operand(key));
+    const [earlyObject, earlyKey] = [o && early(object, o), k && early(key, k)];
     return (value) => {
       const v = this.hold(value).text;
+      const o = earlyObject ?? this.#object(this.operand(object));
+      const k = earlyKey ?? this.hold(this.operand(key));
       const target = this.temp();
       const name = fieldName(key);
       const mark = this.mark(span, this.describe(object));
@@ -303,8 +321,8 @@ export class ExpressionEmitter extends ArithmeticEmitter {
           const { text } = this.operand(value);
           this.emit(asFields ? `${target}.${name}=${text};` : `${target}.setField("${name}",${text});`);
         } else {
-          const [k, v] = this.operands([key, value]);
-          this.emit(this.handingIn(`${this.mark(e)}put(${target},${k!.text},${v!.text});`));
+          const [k, v] = this.pair(key, value);
+          this.emit(this.handingIn(`${this.mark(e)}put(${target},${k.text},${v.text});`));
         }
       });
     }

@@ -495,20 +495,24 @@ export class StatementEmitter extends ExpressionEmitter {
         else this.assign(target.variable, this.operand(value));
         return;
       }
-      this.#placeOf(target, false)(this.operand(value));
+      this.#placeOf(target, [])(this.operand(value));
       return;
     }
     // Objects and keys first, then the values, then the assignments from the last to the first.
-    const stores = targets.map((place) =>
-      place.kind === "local" ? (v: Operand) => this.assign(place.variable, v) : this.#placeOf(place, true),
-    );
+    const stores = targets.map((place, i) => {
+      if (place.kind === "local") return (v: Operand) => this.assign(place.variable, v);
+      const later = targets.slice(i + 1).flatMap((other) => (other.kind === "local" ? [other.variable] : []));
+      return this.#placeOf(place, later);
+    });
     const results = this.#evaluate(values, targets.length);
     for (let i = targets.length - 1; i >= 0; i--) stores[i]!(results[i]!);
   }
 
-  /** `isKept`: locals may be assigned before the value is stored. */
-  #placeOf(target: Exclude<Target, { kind: "local" }>, isKept: boolean): (value: Operand) => void {
-    return this.place(objectOf(target), keyOf(target), target, isKept);
+  #placeOf(
+    target: Exclude<Target, { kind: "local" }>,
+    assigned: readonly Variable[],
+  ): (value: Operand) => void {
+    return this.place(objectOf(target), keyOf(target), target, assigned);
   }
 
   #emitGlobalInit(targets: readonly Target[], values: readonly Expression[], span: Span): void {
@@ -519,7 +523,7 @@ export class StatementEmitter extends ExpressionEmitter {
       if (target.kind !== "global") continue;
       const { text } = this.operand(target);
       this.emit(`${this.mark(span)}checkGlobal(${text},${JSON.stringify(target.name)});`);
-      this.#placeOf(target, false)(results[i]!);
+      this.#placeOf(target, [])(results[i]!);
     }
   }
 

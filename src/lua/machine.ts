@@ -76,12 +76,15 @@ export interface LinkedChunk {
   readonly functions: readonly FunctionBody[];
   /** The factories of the resumable versions, made when first needed. */
   resumableFactory(id: number): (...captured: unknown[]) => LuaFunction;
+  /** A function of the chunk as running its expression would make it, with these values and cells captured. */
+  instantiate(id: number, captured: readonly unknown[]): LuaFunction;
 }
 
 /** A function of a script: what it was made from. */
 export interface FunctionInfo {
   /** The name of its chunk. */
   readonly source: string;
+  readonly chunk: LinkedChunk;
   readonly body: FunctionBody;
   /** The values, or the cells, of the variables that it captured. */
   readonly captured: unknown[];
@@ -539,7 +542,7 @@ export class Machine {
   /** What a function returns when it is entered for its resumable version. */
   readonly enter = (chunk: LinkedChunk, id: number, captured: unknown[], self: LuaFunction): LuaResult => {
     if (!this.#asking) return chunk.resumableFactory(id)(...captured, self);
-    this.#answer = { source: chunk.source, body: chunk.functions[id]!, captured };
+    this.#answer = { source: chunk.source, chunk, body: chunk.functions[id]!, captured };
     return undefined;
   };
 

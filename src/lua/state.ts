@@ -124,6 +124,7 @@ export class LuaState {
         })();
         return versions[functionId];
       },
+      instantiate: (functionId, captured) => factories[functionId]!(...captured),
     };
     const link = compiled(["$", "chunk"], generated.code, name);
     registerSourceMap(id, new SourceMap(chunkName, chunk, generated.marks, link), isLasting);

@@ -5,6 +5,7 @@
  */
 
 import type { Choices } from "./choices.ts";
+import { SHAPE_PRELUDE, type Source, shape } from "./lua-shapes.ts";
 
 type Type = "integer" | "string" | "boolean" | "array" | "map" | "function";
 
@@ -16,17 +17,18 @@ interface Local {
 
 /** What every program may use; `show` prints any value alike in both. */
 export const PRELUDE = `
+local function plain(v)
+  local type = type(v)
+  return type == "table" and "{}" or (type == "function" or type == "thread") and type or tostring(v)
+end
 local function show(v)
-  if type(v) ~= "table" then return tostring(v) end
-  local keys = {}
-  for k in pairs(v) do keys[#keys + 1] = type(k) == "number" and ("%20d"):format(k) or tostring(k) end
-  table.sort(keys)
-  for i, k in ipairs(keys) do
-    local value = v[k]
-    if value == nil then value = v[math.tointeger(tonumber(k))] end
-    keys[i] = k:gsub(" ", "") .. "=" .. (type(value) == "table" and "{}" or tostring(value))
+  if type(v) ~= "table" then return plain(v) end
+  local items = {}
+  for k, value in next, v do
+    items[#items + 1] = (type(k) == "number" and ("%20d"):format(k) or plain(k)) .. "=" .. plain(value)
   end
-  return "{" .. table.concat(keys, ",") .. "}"
+  table.sort(items)
+  return (("{" .. table.concat(items, ",") .. "}"):gsub(" ", ""))
 end
 local function traced(name)
   return setmetatable({}, { __close = function(_, e) print("close " .. name, show(e)) end })
@@ -36,7 +38,7 @@ local function program(n, f)
   local ok, e = pcall(f)
   if not ok then print("error", show(e)) end
 end
-`;
+${SHAPE_PRELUDE}`;
 
 const SMALL = ["0", "1", "2", "3", "-1", "5", "7", "10", "-3", "16", "31", "32", "63", "64", "100", "-64"];
 const BIG = [
@@ -324,6 +326,7 @@ class Generator {
       [3 * nested, () => this.#closing()],
       [3 * nested, () => this.#object()],
       [5, () => this.#order()],
+      [12 * nested, () => this.#shape()],
       [this.#isLoop ? 3 : 0, () => `if ${this.#boolean(1)} then break end\n`],
       [this.#canYield ? 8 : 0, () => this.#yield()],
       [2, () => this.#return()],
@@ -734,6 +737,20 @@ class Generator {
       `function ${C}:get() return self.n, self.missing end\nlocal o = ${C}.new(${n})\n` +
       `print(o:add(${this.#integer(1)}):get())\nprint(o:add(1, 2, 3).n, (o:get()), pcall(o.add, o), pcall(o.nothing))\nend\n`
     );
+  }
+
+  #shape(): string {
+    const source: Source = {
+      choices: this.#c,
+      canYield: this.#canYield,
+      name: (prefix) => this.#name(prefix),
+      integer: (depth) => this.#integer(depth),
+      text: (depth) => this.#string(depth),
+      boolean: (depth) => this.#boolean(depth),
+      block: (count, isLoop) => this.#block(count, isLoop),
+      inside: (canYield, action) => this.#function(canYield, false, () => action()),
+    };
+    return this.#function(this.#canYield, false, () => shape(source));
   }
 
   #return(): string {

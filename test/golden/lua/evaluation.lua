@@ -175,3 +175,37 @@ true	1
 le
 add
 true	-1	1
+
+-- lua locals that a call changes are read when they are needed
+local t, u, a = { 1, 2, 3, x = 4 }, { 5, 6, 7, x = 8 }, 1
+local first = t
+local function f(v) t, u, a = u, t, a + 1 return v end
+local function show() print(a, first[1], first[2], first[3], first.x, u[1], u[2], u[3], u.x, t[1], t[2], t[3], t.x) end
+t.x = f(10) show() t[f(1)] = 11 show() t[2] = f(12) show() t[a] = f(13) show() print(t[f(2)], (t)[f(2)]) show()
+print(({ [a] = f(14) })[a - 1], ({ [a] = f(15) })[a])
+local function inner()
+  t.x = f(20) show() t[f(1)] = 21 show() t[2] = f(22) show() t[1 + a % 3] = f(23) show() print(t[f(2)], (t)[f(2)]) show()
+  t.x, t[f(1)] = f(24), 25 show() t.x, t = f(26), t show() a = 1 t[a], t.x = f(27), 28 show() t[a], a = f(29), 2 show()
+end inner()
+a, t[a] = f(1), 30 show() t[a], a = f(31), 3 show() t[a & 1], t.x = a, f(32) show()
+-- output
+2	1	2	3	4	1	2	3	4	5	6	7	10
+3	11	2	3	4	5	6	7	10	11	2	3	4
+4	11	2	3	4	11	2	3	4	5	12	7	10
+5	11	2	3	4	5	12	7	10	11	2	3	4
+12	2
+7	11	2	3	4	5	12	7	10	11	2	3	4
+nil	15
+10	11	2	3	4	11	2	3	4	5	12	7	20
+11	21	2	3	4	5	12	7	20	21	2	3	4
+12	21	22	3	4	21	22	3	4	5	12	7	20
+13	21	22	3	4	23	12	7	20	21	22	3	4
+12	12
+15	21	22	3	4	23	12	7	20	21	22	3	4
+17	21	22	3	24	25	12	7	20	21	22	3	24
+18	21	22	3	26	21	22	3	26	25	12	7	20
+2	21	22	3	28	27	12	7	20	21	22	3	28
+2	21	29	3	28	21	29	3	28	27	12	7	20
+1	21	29	30	28	27	12	7	20	21	29	30	28
+3	21	29	30	28	21	29	30	28	31	12	7	20
+4	3	29	30	32	31	12	7	20	3	29	30	32
