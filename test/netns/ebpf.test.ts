@@ -4,11 +4,12 @@
  */
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { ebpf } from "../../src/backends/ebpf.ts";
 import {
   eventually,
   type Finished,
@@ -175,6 +176,28 @@ describe.skipIf(why)(`hooks in the kernel${why ? ` (skipped: ${why})` : ""}`, ()
     });
   });
 
+  test("stop lets go of everything while the process lives, and its thread is where it was", async () => {
+    const namespace = () => readlinkSync("/proc/thread-self/ns/net");
+    const home = namespace();
+    const path = file(BAD);
+    const lines: string[] = [];
+    const running = await ebpf.start(
+      { path, source: readFileSync(path, "latin1") },
+      { netns: net.server },
+      { log: ({ level, text }) => lines.push(`${level} ${text}`) },
+    );
+    expect(namespace()).toBe(home);
+    const { maps } = kernelObjects(nameOf(scripts));
+    expect(answers(SERVER_V4, "1 bad", "2 good")).toEqual(["2 good"]);
+    await running.stop();
+    await running.finished;
+    // The second text may have been sent twice.
+    expect(lines.slice(0, 2)).toEqual(["info got\t5\t1 bad", "info got\t6\t2 good"]);
+    expect(running.counters()).toEqual({ errors: 0, lost: 0 });
+    expect(answers(SERVER_V4, "1 bad", "2 good")).toEqual(["1 bad", "2 good"]);
+    await eventuallyGone(scripts, maps);
+  });
+
   test("prints what the hook prints, in order, and drops what it drops", async () => {
     const run = await armed(file(BAD), net.server);
     expect(answers(SERVER_V4, "1 bad", "2 good", "3 bad", "4 good")).toEqual(["2 good", "4 good"]);
@@ -323,29 +346,29 @@ netfilter.register{ pf = nf.proto.IPV4, hooknum = nf.inet.LOCAL_IN, priority = 0
   });
 
   describe("what cannot be compiled", () => {
-    const PACKS = script(`netfilter.register{ pf = nf.proto.IPV4, hooknum = nf.inet.LOCAL_IN, priority = 0,
+    const COPIES = script(`netfilter.register{ pf = nf.proto.IPV4, hooknum = nf.inet.LOCAL_IN, priority = 0,
   hook = function(skb)
-    local packed = string.pack("I2", #skb:data())
-    return packed == "ab" and nf.action.DROP or nf.action.ACCEPT
+    local copy = skb:copy()
+    return #copy:data() > 100 and nf.action.DROP or nf.action.ACCEPT
   end }`);
 
     test("is refused with --on ebpf: place, source line, what to do", () => {
-      const path = file(PACKS);
+      const path = file(COPIES);
       const { status, stdout, stderr } = moonhook("run", path, "--on", "ebpf", "--netns", net.server);
       expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
       expect(stderr).toContain(`moonhook: '${path}' cannot run in the kernel`);
       expect(stderr).toMatch(
-        /\.lua:4:\d+: a call of string.pack cannot be compiled\n {4}4 \| {5}local packed = .*\n {8}do this while/,
+        /\.lua:4:\d+: a call of skb.copy cannot be compiled\n {4}4 \| {5}local copy = .*\n {8}do this while/,
       );
     });
 
     test("goes to user space as a whole otherwise, and it says why", async () => {
-      const path = file(PACKS);
+      const path = file(COPIES);
       const { child, ended } = await arm(path, net.server);
       child.kill("SIGINT");
       const { status, stderr, stdout } = await ended;
       expect({ status, stdout }).toMatchObject({ status: 0, stdout: expect.stringMatching(/^0 packets/) });
-      expect(stderr).toMatch(/^moonhook: not in the kernel: .*a call of string.pack cannot be compiled; /m);
+      expect(stderr).toMatch(/^moonhook: not in the kernel: .*a call of skb.copy cannot be compiled; /m);
       expect(stderr).toContain(`moonhook: ready, 1 hook in ${net.server}; `);
     });
   });
