@@ -91,9 +91,16 @@ export class Specializer extends Operations {
     const info = this.script.state.functionInfo(hook);
     if (info === undefined) this.refuse("a hook that is a native function", "write a function around it");
     this.#know(info);
-    this.verdict(
-      this.callLua(info.body, undefined, liveVariables(info, hook), [{ kind: "skb" }], info.source),
+    const results = this.callLua(
+      info.body,
+      undefined,
+      liveVariables(info, hook),
+      [{ kind: "skb" }],
+      info.source,
     );
+    this.source = info.source;
+    this.at(info.body);
+    this.verdict(results);
     this.epilogue();
   }
 
