@@ -599,3 +599,18 @@ got	0
 left	5
 left	4
 1112	11	12	21
+
+
+-- lua __pairs may yield, and fail afterwards
+local t = setmetatable({}, { __pairs = function(t) coroutine.yield("step") return function(_, k) if not k then return 1, 2 end end, t, nil end })
+local co = coroutine.wrap(function() for a, b in pairs(t) do print(a, b) end return "done" end)
+print(co()) print(co())
+local bad = setmetatable({}, { __pairs = function() coroutine.yield(1) error("no pairs") end })
+local co2 = coroutine.create(function() for a in pairs(bad) do end end)
+print(coroutine.resume(co2)) print(coroutine.resume(co2))
+-- output
+step
+1	2
+done
+true	1
+false	test:4: no pairs
