@@ -619,8 +619,19 @@ export abstract class ProgramFrame extends Control {
       if (!this.shared.needs.has("lock")) return;
       const lock = this.mapValue(MAPS.state, STATE.lock);
       this.store(8, lock, STATE.holder, 0n);
+      if (this.layout.storesInOrder) {
+        this.store(8, lock, 0, 0n);
+        return;
+      }
       const result = this.ir.value("int");
-      this.emit({ op: "exchange", to: lock, offset: 0, value: 0n, result, span: undefined });
+      this.emit({
+        op: "exchange",
+        to: lock,
+        offset: 0,
+        value: 0n,
+        result,
+        span: undefined,
+      });
     };
     this.land(accept);
     if (this.block !== undefined) {
