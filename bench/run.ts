@@ -2,6 +2,7 @@
 
 const suites: Record<string, () => Promise<{ run(): Promise<void> }>> = {
   ebpf: () => import("./ebpf.ts"),
+  "ebpf-traffic": () => import("./ebpf-traffic.ts"),
   lua: () => import("./lua.ts"),
   sim: () => import("./sim.ts"),
 };
