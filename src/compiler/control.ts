@@ -210,7 +210,7 @@ export abstract class Control extends IrEmitter {
       if (form === undefined) continue;
       this.#cover(form, value);
       changing.push({ cell, form });
-      args.push(...this.#words(form, value, true));
+      args.push(...this.#words(form, value, () => true));
     }
     const entryFacts = this.facts;
     this.jump(header, args);
@@ -252,9 +252,13 @@ export abstract class Control extends IrEmitter {
       if (this.#widen(form, after)) isSettled = false;
     }
     if (!isSettled) return false;
+    const tried = comparedParameters(header, this.ir.blocks);
+    const parameters = header.parameters.values();
     this.jump(
       header,
-      changing.flatMap(({ cell, form }) => this.#words(form, this.cells.get(cell)!, false)),
+      changing.flatMap(({ cell, form }) =>
+        this.#words(form, this.cells.get(cell)!, () => tried.has(parameters.next().value!)),
+      ),
     );
     return true;
   }
@@ -483,18 +487,21 @@ export abstract class Control extends IrEmitter {
     return tag === undefined ? alternatives[0]! : { kind: "union", tag, alternatives };
   }
 
-  /** The words for the parameters that `#parameters` makes of `form`. */
-  #words(form: Form, value: Abstract, isEntry: boolean): Operand[] {
+  /** The words for the parameters that `#parameters` makes of `form`; `isHidden` is asked for each in turn. */
+  #words(form: Form, value: Abstract, isHidden: () => boolean): Operand[] {
     const shapes = this.#byShape(value);
-    const words: Operand[] = form.size > 1 ? [this.#tagOf(value)] : [];
+    const words: Operand[] = [];
+    if (form.size > 1) {
+      isHidden();
+      words.push(this.#tagOf(value));
+    }
     for (const [name, { proto }] of form) {
       const single = shapes.get(name);
       const own = single === undefined ? undefined : this.#wordsOf(this.#inMemory(single));
       for (const [i, kind] of this.#wordKinds(proto).entries()) {
         const word = own?.[i] ?? 0n;
-        words.push(
-          isEntry && kind === "int" && own !== undefined && proto.kind !== "bool" ? this.launder(word) : word,
-        );
+        const isNumber = kind === "int" && own !== undefined && proto.kind !== "bool";
+        words.push(isHidden() && isNumber ? this.launder(word) : word);
       }
     }
     return words;
@@ -626,4 +633,46 @@ export abstract class Control extends IrEmitter {
     go(truth, whenTrue, then);
     go(untruth, whenFalse, otherwise);
   }
+}
+
+/**
+ * The parameters of a loop that its body compares with constants, or more than once. The verifier learns from such
+ * comparisons: on one way the variable is a constant, and from there on each round is another one to it.
+ */
+function comparedParameters(header: Block, blocks: readonly Block[]): ReadonlySet<Value> {
+  const origins = new Map<Value, Value>(header.parameters.map((parameter) => [parameter, parameter]));
+  const originOf = (operand: Operand): Value | undefined =>
+    typeof operand === "bigint" ? undefined : origins.get(operand);
+  const counts = new Map<Value, number>();
+  const count = (origin: Value | undefined, by: number): void => {
+    if (origin !== undefined) counts.set(origin, (counts.get(origin) ?? 0) + by);
+  };
+  // Blocks are made in the order in which they are reached.
+  for (const { instructions, terminator } of blocks.slice(blocks.indexOf(header))) {
+    for (const made of instructions) {
+      if (made.op !== "binary" || !["add", "sub"].includes(made.operation)) continue;
+      const origin =
+        typeof made.right === "bigint"
+          ? originOf(made.left)
+          : typeof made.left === "bigint"
+            ? originOf(made.right)
+            : undefined;
+      if (origin !== undefined) origins.set(made.result, origin);
+    }
+    if (terminator?.op === "jump")
+      for (const [i, arg] of terminator.to.args.entries()) {
+        const origin = originOf(arg);
+        const parameter = terminator.to.target.parameters[i];
+        if (origin !== undefined && parameter !== undefined && !origins.has(parameter))
+          origins.set(parameter, origin);
+      }
+    if (terminator?.op !== "branch") continue;
+    const { comparison, left, right } = terminator;
+    // What is left of the budget says no more than that it is not negative.
+    if (comparison === "jslt" && right === 0n) continue;
+    const isPoint = comparison === "jeq" || comparison === "jne";
+    count(originOf(left), isPoint && typeof right === "bigint" ? 2 : 1);
+    count(originOf(right), 1);
+  }
+  return new Set([...counts].filter(([, times]) => times > 1).map(([parameter]) => parameter));
 }

@@ -121,6 +121,9 @@ function signatureOf(name: string, args: readonly Part[]): Signature | undefined
   return wanted && signature(STRING, wanted.length + 1, TEXT, ...wanted);
 }
 
+/** Whether it is known what a function takes. */
+export const isKnown = (name: string): boolean => name in SIGNATURES || name === "string.format";
+
 /**
  * What a native function gives that is called later with these arguments. Fails in the program where they do not fit;
  * undefined when it cannot be told whether they do.

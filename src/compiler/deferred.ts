@@ -52,10 +52,8 @@ function visit(s: Specializer, e: Expression, holes: Hole[]): Part {
 function visitLater(s: Specializer, e: Expression, holes: Hole[]): Part | undefined {
   switch (e.kind) {
     case "nil":
-      return part("nil");
     case "true":
     case "false":
-      return part("boolean");
     case "integer":
     case "string":
       return partOf(s, s.expression(e));

@@ -450,7 +450,7 @@ export abstract class Operations extends ProgramFrame {
       at = this.binary("add", at, slice.length);
     }
     this.pad(at);
-    return { kind: "slice", base: this.heapRead, offset: start, length };
+    return this.paddedString({ kind: "slice", base: this.heapRead, offset: start, length });
   }
 
   /** Copies a string to the heap; there is room. */
@@ -460,6 +460,14 @@ export abstract class Operations extends ProgramFrame {
     // Place and length together must end within the page: both bounds are constants to the verifier.
     const to = this.heapAddress(at);
     this.copy(to, length, this.address(slice.base, slice.offset));
+  }
+
+  /** Strings on the heap with zeros behind them; what is cut from one has none. */
+  protected readonly padded = new WeakSet<Slice>();
+
+  protected paddedString(slice: Slice): Slice {
+    this.padded.add(slice);
+    return slice;
   }
 
   /** Zeros behind a string. */

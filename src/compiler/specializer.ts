@@ -38,6 +38,7 @@ import {
 import { lookUp } from "./constant-table.ts";
 import { Join } from "./control.ts";
 import { DEFERRED, holesOf, pureClosure } from "./deferred.ts";
+import { calledLater, isKnown, partOf } from "./deferred-types.ts";
 import { CannotCompile } from "./diagnostics.ts";
 import { decimal } from "./format.ts";
 import { Frame, type LiveVariable } from "./frame.ts";
@@ -348,13 +349,14 @@ export class Specializer extends Operations {
     this.land(done);
     if (this.block === undefined) return NIL;
     this.pad(this.binary("add", start, slice.length));
-    return { kind: "slice", base: this.heapRead, offset: start, length: slice.length };
+    return this.paddedString({ kind: "slice", base: this.heapRead, offset: start, length: slice.length });
   }
 
   /** The address of a string as a key of `keyBytes` bytes, zeros behind it; it is no longer than that. */
   paddedKey(slice: Slice, keyBytes: number): Value {
     this.shared.requirePadding(keyBytes);
-    const built = slice.base === this.heapRead ? slice : (this.build([slice]) as Slice);
+    const built = this.padded.has(slice) ? slice : this.build([slice]);
+    if (built.kind !== "slice") return this.heapRead;
     return this.heapAddress(built.offset);
   }
 
@@ -580,6 +582,11 @@ export class Specializer extends Operations {
       const types = DEFERRED[name];
       if (!(error instanceof CannotCompile) || types === undefined) throw error;
       mark.undo();
+      // It must not fail when nobody can change the verdict any more.
+      const parts = args.map((arg) => partOf(this, arg));
+      if (isKnown(name) && calledLater(this, name, parts, this.skippedArguments > 0) === undefined)
+        throw error;
+      if (this.block === undefined) return [];
       return this.#defer(f, args, types) ?? this.#rethrow(error);
     }
   }
@@ -1011,9 +1018,7 @@ export class Specializer extends Operations {
             : this.tableField(object.table, known.value, e);
         });
       default: {
-        const field =
-          typeof constant?.value === "string" && name === undefined ? ` (field '${constant.value}')` : "";
-        this.fail(`attempt to index a ${typeOf(object)} value${name === undefined ? field : ` (${name})`}`);
+        this.fail(`attempt to index a ${typeOf(object)} value${name === undefined ? "" : ` (${name})`}`);
         return NIL;
       }
     }

@@ -144,7 +144,7 @@ local mixed = { [4] = "four", [6] = 6, [17] = false, x = "y", a = 0, [true] = 11
 local many, names = {}, {}
 for i = 1, 40 do many[i * 6] = i * i - 100 end
 for i = 1, 20 do names["n" .. i] = i end
-names.example, names.com, names["www.example.com"], names.a, names["a\\0"] = 100, -1, math.mininteger, 7, 8
+names.example, names.com, names["www.example.com"], names.a, names["a\\0b"] = 100, -1, math.mininteger, 7, 8
 local config = { limit = 12, name = "example", deep = { on = true, n = 3 } }
 local class = setmetatable({}, { __index = { inherited = 77 } })
 local function clamp(v, low, high) if v < low then return low elseif v > high then return high end return v end
@@ -259,6 +259,7 @@ end }
       [inLoop ? 0 : 2, () => this.#genericFor()],
       [2, () => this.#protected()],
       [2, () => this.#several()],
+      [2, () => this.#later()],
       [1, () => this.#helper()],
       [2, () => this.#guardedReturn()],
       [1, () => this.#localTable()],
@@ -564,7 +565,7 @@ end }
       () => `local x = -${this.#atom(this.#variable("maybe string") ?? "nil")}`,
       () => `print("x" .. ${this.#variable("maybe integer") ?? "nil"})`,
       () => `print(1 + ${this.#variable("maybe integer") ?? "nil"})`,
-      () => `print(("%d %s"):format(${this.#variable("maybe integer") ?? "nil"}, ${this.#integer(0)}))`,
+      () => `print(("%d %s"):format(${this.#variable("maybe integer") ?? "nil"}, (${this.#integer(0)})))`,
       () => `print(string.format("%x", ${this.#variable("maybe integer") ?? "nil"}))`,
       () => `print((${this.#string(1)}):sub(${this.#variable("maybe integer") ?? "nil"}))`,
       () => `local x = ${this.#integer(1)} < ${this.#string(0)}`,
@@ -592,6 +593,25 @@ end }
       [1, () => this.#expression("maybe integer", 1)],
       [1, () => this.#integer(1)],
     ])();
+  }
+
+  /** A text that is only printed. */
+  #later(): void {
+    const c = this.#c;
+    const name = this.#name("s");
+    this.#line(
+      `local ${name} = ${c.pick([
+        () => `string.format("%d:%x", ${this.#integer(2)}, ${this.#integer(1)})`,
+        () => `("%s"):format(${this.#expression(this.#type(), 1)})`,
+        () => `"n=" .. ${this.#atom(this.#integer(2))}`,
+        () => `tostring(${this.#integer(2)}) .. "/" .. ${this.#atom(this.#string(1))}`,
+        () => `("%d"):format(${this.#variable("maybe integer") ?? "1"})`,
+        () => `(${this.#string(1)}):sub(1, 30):reverse()`,
+        () => `string.gsub(${this.#string(1)}, "%a", string.upper)`,
+        () => `(${this.#string(0)}):rep(${this.#bounded(4)})`,
+      ])()}`,
+    );
+    if (c.chance(80)) this.#line(`print(${name})`);
   }
 
   // ---- expressions
