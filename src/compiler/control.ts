@@ -252,12 +252,12 @@ export abstract class Control extends IrEmitter {
       if (this.#widen(form, after)) isSettled = false;
     }
     if (!isSettled) return false;
-    const tried = comparedParameters(header, this.ir.blocks);
+    const flow = new LoopFlow(header, this.ir.blocks);
     const parameters = header.parameters.values();
     this.jump(
       header,
       changing.flatMap(({ cell, form }) =>
-        this.#words(form, this.cells.get(cell)!, () => tried.has(parameters.next().value!)),
+        this.#words(form, this.cells.get(cell)!, (word) => flow.mayNarrow(parameters.next().value!, word)),
       ),
     );
     return true;
@@ -488,12 +488,13 @@ export abstract class Control extends IrEmitter {
   }
 
   /** The words for the parameters that `#parameters` makes of `form`; `isHidden` is asked for each in turn. */
-  #words(form: Form, value: Abstract, isHidden: () => boolean): Operand[] {
+  #words(form: Form, value: Abstract, isHidden: (word: Operand) => boolean): Operand[] {
     const shapes = this.#byShape(value);
     const words: Operand[] = [];
     if (form.size > 1) {
-      isHidden();
-      words.push(this.#tagOf(value));
+      const tag = this.#tagOf(value);
+      isHidden(tag);
+      words.push(tag);
     }
     for (const [name, { proto }] of form) {
       const single = shapes.get(name);
@@ -501,7 +502,7 @@ export abstract class Control extends IrEmitter {
       for (const [i, kind] of this.#wordKinds(proto).entries()) {
         const word = own?.[i] ?? 0n;
         const isNumber = kind === "int" && own !== undefined && proto.kind !== "bool";
-        words.push(isHidden() && isNumber ? this.launder(word) : word);
+        words.push(isHidden(word) && isNumber ? this.launder(word) : word);
       }
     }
     return words;
@@ -635,44 +636,66 @@ export abstract class Control extends IrEmitter {
   }
 }
 
-/**
- * The parameters of a loop that its body compares with constants, or more than once. The verifier learns from such
- * comparisons: on one way the variable is a constant, and from there on each round is another one to it.
- */
-function comparedParameters(header: Block, blocks: readonly Block[]): ReadonlySet<Value> {
-  const origins = new Map<Value, Value>(header.parameters.map((parameter) => [parameter, parameter]));
-  const originOf = (operand: Operand): Value | undefined =>
-    typeof operand === "bigint" ? undefined : origins.get(operand);
-  const counts = new Map<Value, number>();
-  const count = (origin: Value | undefined, by: number): void => {
-    if (origin !== undefined) counts.set(origin, (counts.get(origin) ?? 0) + by);
-  };
-  // Blocks are made in the order in which they are reached.
-  for (const { instructions, terminator } of blocks.slice(blocks.indexOf(header))) {
-    for (const made of instructions) {
-      if (made.op !== "binary" || !["add", "sub"].includes(made.operation)) continue;
-      const origin =
-        typeof made.right === "bigint"
-          ? originOf(made.left)
-          : typeof made.left === "bigint"
-            ? originOf(made.right)
-            : undefined;
-      if (origin !== undefined) origins.set(made.result, origin);
+/** Where the words come from that a loop goes round with. */
+class LoopFlow {
+  /** Words that are a parameter of the loop and what was added to it. */
+  readonly #origins = new Map<Operand, Value>();
+  /** Words that depend on a parameter in any way. */
+  readonly #dependent = new Set<Operand>();
+  readonly #comparisons = new Map<Value, number>();
+
+  constructor(header: Block, blocks: readonly Block[]) {
+    for (const parameter of header.parameters) {
+      this.#origins.set(parameter, parameter);
+      this.#dependent.add(parameter);
     }
-    if (terminator?.op === "jump")
-      for (const [i, arg] of terminator.to.args.entries()) {
-        const origin = originOf(arg);
-        const parameter = terminator.to.target.parameters[i];
-        if (origin !== undefined && parameter !== undefined && !origins.has(parameter))
-          origins.set(parameter, origin);
+    const joined = new Set<Value>();
+    // Blocks are made in the order in which they are reached.
+    for (const { instructions, terminator } of blocks.slice(blocks.indexOf(header))) {
+      for (const made of instructions) {
+        if (made.op !== "binary") continue;
+        const { operation, left, right, result } = made;
+        if (this.#dependent.has(left) || this.#dependent.has(right)) this.#dependent.add(result);
+        const origin =
+          operation === "add"
+            ? (this.#origins.get(left) ?? this.#origins.get(right))
+            : operation === "sub"
+              ? this.#origins.get(left)
+              : undefined;
+        if (origin !== undefined) this.#origins.set(result, origin);
       }
-    if (terminator?.op !== "branch") continue;
-    const { comparison, left, right } = terminator;
-    // What is left of the budget says no more than that it is not negative.
-    if (comparison === "jslt" && right === 0n) continue;
-    const isPoint = comparison === "jeq" || comparison === "jne";
-    count(originOf(left), isPoint && typeof right === "bigint" ? 2 : 1);
-    count(originOf(right), 1);
+      if (terminator?.op === "jump")
+        for (const [i, arg] of terminator.to.args.entries()) {
+          const parameter = terminator.to.target.parameters[i];
+          if (parameter === undefined || header.parameters.includes(parameter)) continue;
+          if (this.#dependent.has(arg)) this.#dependent.add(parameter);
+          const origin = this.#origins.get(arg);
+          if (origin === undefined || (joined.has(parameter) && this.#origins.get(parameter) !== origin))
+            this.#origins.delete(parameter);
+          else if (!joined.has(parameter)) this.#origins.set(parameter, origin);
+          joined.add(parameter);
+        }
+      if (terminator?.op !== "branch") continue;
+      const { comparison, left, right } = terminator;
+      // What is left of the budget says no more than that it is not negative.
+      if (comparison === "jslt" && right === 0n) continue;
+      const isPoint = (comparison === "jeq" || comparison === "jne") && typeof right === "bigint";
+      this.#count(left, isPoint ? 2 : 1);
+      this.#count(right, 1);
+    }
   }
-  return new Set([...counts].filter(([, times]) => times > 1).map(([parameter]) => parameter));
+
+  #count(operand: Operand, by: number): void {
+    const origin = this.#origins.get(operand);
+    if (origin !== undefined) this.#comparisons.set(origin, (this.#comparisons.get(origin) ?? 0) + by);
+  }
+
+  /**
+   * Whether the verifier could know more of `word`, which `parameter` becomes, with each round, and would look at them
+   * one by one: when it was compared with a constant, or more than once, or is bounded on one of its ways.
+   */
+  mayNarrow(parameter: Value, word: Operand): boolean {
+    if (!this.#dependent.has(word)) return false;
+    return this.#origins.get(word) !== parameter || (this.#comparisons.get(parameter) ?? 0) > 1;
+  }
 }

@@ -360,16 +360,18 @@ end }
   }
 
   #while(): void {
+    const start = this.#c.pick(["0", this.#bounded(9)]);
     const name = this.#declare("integer");
-    this.#line(`local ${name} = ${this.#c.pick(["0", this.#bounded(9)])}`);
+    this.#line(`local ${name} = ${start}`);
     this.#line(`while ${name} < ${this.#bounded(30)} do`);
     this.#loop(() => this.#line(`${name} = ${name} + ${this.#c.pick(["1", "2", "7"])}`));
     this.#line("end");
   }
 
   #repeat(): void {
+    const start = this.#bounded(30);
     const name = this.#declare("integer");
-    this.#line(`local ${name} = ${this.#bounded(30)}`);
+    this.#line(`local ${name} = ${start}`);
     this.#line("repeat");
     this.#loop(() => this.#line(`${name} = ${name} - 1 - ${this.#bounded(3)}`));
     this.#line(`until ${name} <= 0 or ${this.#condition(1)}`);
