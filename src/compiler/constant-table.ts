@@ -161,6 +161,8 @@ function lookInMap(s: Specializer, table: LuaTable, entries: readonly Entry[], k
     );
   else s.goto(search);
   s.land(search);
+  // A key that is longer for certain is not there.
+  if (s.block === undefined) return s.land(rest)[0] ?? NIL;
   const place = isText ? s.paddedKey(key, keyBytes) : s.wordKey(key as Int);
   // To make the key room on the heap is needed.
   if (s.block === undefined) return s.land(rest)[0] ?? NIL;

@@ -401,8 +401,8 @@ end }
   }
 
   #protected(): void {
-    const ok = this.#declare("boolean");
     const c = this.#c;
+    const ok = this.#name("v");
     if (c.chance(40)) {
       const result = this.#name("r");
       this.#line(
@@ -422,10 +422,11 @@ end }
         ])()})`,
       );
       this.#line(`print(${ok}, ${result})`);
+      this.#locals.push({ name: ok, type: "boolean", isAssignable: true });
       return;
     }
     this.#line(`local ${ok} = pcall(function()`);
-    const { [0]: before } = [this.#inFunction];
+    const before = this.#inFunction;
     this.#inFunction = "boolean";
     const loops = this.#loops;
     this.#loops = 0;
@@ -433,6 +434,7 @@ end }
     this.#loops = loops;
     this.#inFunction = before;
     this.#line("end)");
+    this.#locals.push({ name: ok, type: "boolean", isAssignable: true });
   }
 
   /** Several values at once. */
