@@ -8,6 +8,7 @@ import { compileC, readCObject } from "./c-object.ts";
 
 export interface CProgram {
   readonly program: KernelProgram;
+  readonly maps: Readonly<Record<string, KernelMap>>;
   /** Closes the program and its maps. */
   close(): void;
 }
@@ -40,6 +41,7 @@ export function loadCProgram(
     });
     return {
       program,
+      maps,
       close: () => {
         program.close();
         close();

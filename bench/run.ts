@@ -1,6 +1,7 @@
 /** `make bench [ONLY=suite]`: one JSON object a line on standard output. */
 
 const suites: Record<string, () => Promise<{ run(): Promise<void> }>> = {
+  ebpf: () => import("./ebpf.ts"),
   lua: () => import("./lua.ts"),
   sim: () => import("./sim.ts"),
 };

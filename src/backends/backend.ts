@@ -28,6 +28,10 @@ export interface Diagnostic {
   readonly severity: "error" | "warning";
   readonly message: string;
   readonly position: SourcePosition | undefined;
+  /** The file of the position, when it is not the script's own. */
+  readonly file?: string;
+  /** What to write instead. */
+  readonly advice?: string;
 }
 
 export type PacketPath = "input" | "output" | "forward";

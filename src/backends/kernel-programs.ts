@@ -3,9 +3,10 @@
 import { kernelBtf } from "../bpf/kernel-btf.ts";
 import { loadInKernel } from "../bpf/load.ts";
 import type { CompiledScript } from "../compiler/compile-hooks.ts";
-import { CONFIG, type KernelLayout, MAPS } from "../compiler/target.ts";
+import { CONFIG, COUNTERS, type KernelLayout, MAPS } from "../compiler/target.ts";
 import type { SourceSpan } from "../ebpf/program-builder.ts";
 import { createKernelMap, type KernelMap, type KernelProgram } from "../linux/bpf.ts";
+import { storesInOrder } from "../linux/machine.ts";
 import { BPF_ATTACH_TYPE, BPF_PROG_TYPE } from "../uapi/bpf.ts";
 
 /** Where the running kernel keeps what programs read. Throws `BtfError` naming what it does not have. */
@@ -13,6 +14,7 @@ export function kernelLayout(): KernelLayout {
   const btf = kernelBtf();
   const at = (structure: string, path: string): number => btf.member(structure, path).offset;
   return {
+    storesInOrder: storesInOrder(),
     bpf_nf_ctx: { state: at("bpf_nf_ctx", "state"), skb: at("bpf_nf_ctx", "skb") },
     sk_buff: {
       len: at("sk_buff", "len"),
@@ -36,17 +38,22 @@ export interface KernelSettings {
   readonly timeOffsetNs: bigint;
 }
 
+export interface LoadSettings {
+  /** The text of a source line, for the verifier's log. */
+  readonly lineText?: (span: SourceSpan) => string | undefined;
+  /** As in `loadProgram`: what the verifier says of programs that it takes. */
+  readonly logLevel?: number;
+}
+
 /** Programs and maps of one script; `close` lets go of all. */
 export class KernelPrograms {
   readonly programs: readonly KernelProgram[];
   readonly maps: Readonly<Record<string, KernelMap>>;
+  #settings: KernelSettings;
 
   /** Throws `VerifierError` when the kernel refuses a program, and leaves nothing behind. */
-  constructor(
-    compiled: CompiledScript,
-    settings: KernelSettings,
-    lineText?: (span: SourceSpan) => string | undefined,
-  ) {
+  constructor(compiled: CompiledScript, settings: KernelSettings, { lineText, logLevel }: LoadSettings = {}) {
+    this.#settings = settings;
     const maps: Record<string, KernelMap> = {};
     const programs: KernelProgram[] = [];
     this.maps = maps;
@@ -66,12 +73,28 @@ export class KernelPrograms {
             expectedAttachType: BPF_ATTACH_TYPE.BPF_NETFILTER,
             maps,
             ...(lineText && { lineText }),
+            ...(logLevel !== undefined && { logLevel }),
           }),
         );
     } catch (error) {
       this.close();
       throw error;
     }
+  }
+
+  /** Programs use it from now on. */
+  setTimeOffset(timeOffsetNs: bigint): void {
+    if (timeOffsetNs === this.#settings.timeOffsetNs) return;
+    this.#settings = { ...this.#settings, timeOffsetNs };
+    this.maps[MAPS.config]?.update(new Uint8Array(4), configuration(this.#settings));
+  }
+
+  /** Lines of the log for which there was no room. */
+  lostEvents(): number {
+    const counters = this.maps[MAPS.counters]?.lookup(new Uint8Array(4));
+    return counters === undefined
+      ? 0
+      : Number(new DataView(counters.buffer, counters.byteOffset).getBigUint64(COUNTERS.lostEvents, true));
   }
 
   close(): void {

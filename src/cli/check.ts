@@ -1,27 +1,39 @@
 /** `moonhook check SCRIPT`: what each backend cannot do with a script, by line. Starts nothing. */
 
-import type { Diagnostic } from "../backends/backend.ts";
+import type { Script } from "../backends/backend.ts";
+import { ebpf } from "../backends/ebpf.ts";
+import { type Listing, listScript } from "../backends/ebpf-listing.ts";
 import { nfqueue } from "../backends/nfqueue.ts";
 import { sim } from "../backends/sim.ts";
 import { fileReader } from "../linux/script-files.ts";
 import { textFromLatin1 } from "../util/latin1.ts";
+import { diagnosticLines } from "./diagnostics.ts";
 import { EXIT_DONE, EXIT_FAILED, usageFailure } from "./failure.ts";
+import { kernelFailure } from "./kernel-failure.ts";
 import type { Streams, Subcommand } from "./main.ts";
-import type { CommandLine, ParsedLine } from "./options.ts";
+import { type CommandLine, type ParsedLine, stringOption } from "./options.ts";
 import { colour } from "./output.ts";
 import { readScript } from "./script-file.ts";
 
-const backends = { sim, nfqueue };
+const backends = { sim, nfqueue, ebpf };
 
 const commandLine: CommandLine = {
   name: "check",
-  synopsis: "SCRIPT [--on BACKEND] [--json]",
+  synopsis: "SCRIPT [--on BACKEND] [--json] [--print FORM]",
   summary: "Says what each backend can and cannot do with a script, by line. Starts nothing.",
   options: {
     on: { value: "BACKEND", choices: Object.keys(backends), help: "only this backend" },
     json: { help: "one JSON object a line" },
+    print: {
+      value: "FORM",
+      choices: ["ir", "asm", "log"],
+      help: "print what ebpf makes of it: the form before registers, the instructions, the verifier's log",
+    },
   },
-  notes: ["Exit status 1 when something cannot be done."],
+  notes: [
+    "For ebpf the script's top level is run: what can be compiled depends on the values that it computes.",
+    "Exit status 1 when something cannot be done.",
+  ],
 };
 
 async function run(line: ParsedLine, { out }: Streams): Promise<number> {
@@ -30,6 +42,8 @@ async function run(line: ParsedLine, { out }: Streams): Promise<number> {
     throw usageFailure("give one script", "Try 'moonhook check --help'.");
   const found = readScript(name);
   const script = { ...found, readFile: fileReader(found.path) };
+  const listing = stringOption(line, "print");
+  if (listing !== undefined) return print(script, listing as Listing, out);
   let failed = false;
   for (const [backend, { check }] of Object.entries(backends)) {
     if (line.values["on"] !== undefined && line.values["on"] !== backend) continue;
@@ -44,25 +58,19 @@ async function run(line: ParsedLine, { out }: Streams): Promise<number> {
     if (diagnostics.length === 0)
       out.line(`${colour(out, "green", "ok")}   ${backend}: ${script.path} can run`);
     for (const diagnostic of diagnostics) {
-      for (const text of describe(script.path, script.source, backend, diagnostic)) out.line(text);
+      for (const text of diagnosticLines(script, backend, diagnostic)) out.line(text);
     }
   }
   return failed ? EXIT_FAILED : EXIT_DONE;
 }
 
-function describe(
-  path: string,
-  source: string,
-  backend: string,
-  { severity, message, position }: Diagnostic,
-): string[] {
-  const text = textFromLatin1(message);
-  if (position === undefined) return [`${severity}   ${backend}: ${text}`];
-  const sourceLine = textFromLatin1(source.split("\n")[position.line - 1] ?? "");
-  return [
-    `${severity}   ${backend}: ${path}:${position.line}:${position.column}: ${text}`,
-    `${String(position.line).padStart(5)} | ${sourceLine}`,
-  ];
+async function print(script: Script, what: Listing, out: Streams["out"]): Promise<number> {
+  try {
+    for (const text of listScript(script, what).split("\n")) out.line(textFromLatin1(text));
+    return EXIT_DONE;
+  } catch (error) {
+    throw kernelFailure(script, error);
+  }
 }
 
 export const checkCommand: Subcommand = { commandLine, run };

@@ -1,6 +1,7 @@
 /** Events of a run as lines: JSON objects for programs (design: `--json`), short text for people. */
 
 import type { Counters, LogEvent, PacketEvent } from "../backends/backend.ts";
+import type { EbpfCounters } from "../backends/ebpf.ts";
 import { textFromLatin1 } from "../util/latin1.ts";
 import type { Streams } from "./main.ts";
 import { colour } from "./output.ts";
@@ -8,8 +9,11 @@ import { colour } from "./output.ts";
 export interface EventPrinter {
   packet?(event: PacketEvent): void;
   log(event: LogEvent): void;
-  summary(counters: Counters): void;
+  summary(counters: RunCounters): void;
 }
+
+/** What the backend could count. */
+export type RunCounters = Counters | EbpfCounters;
 
 /** Seconds since the epoch with all nine digits, as a JSON number. */
 function seconds(timeNs: bigint): string {
@@ -40,7 +44,9 @@ export function textPrinter({ out, talk }: Streams): EventPrinter {
     },
     summary: (c) =>
       out.line(
-        `${c.packets} packets: ${c.accepted} accepted, ${c.dropped} dropped, ${c.modified} modified, ${c.errors} script errors`,
+        "packets" in c
+          ? `${c.packets} packets: ${c.accepted} accepted, ${c.dropped} dropped, ${c.modified} modified, ${c.errors} script errors`
+          : `${c.errors} script errors, ${c.lost} lines of the log lost; packets are not counted in the kernel`,
       ),
   };
 }

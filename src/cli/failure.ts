@@ -1,5 +1,7 @@
 /** How a command ends badly: an exit status of design (0 done, 1 the script failed, 2 usage, 3 the machine cannot). */
 
+import { ErrnoError, UnsupportedError } from "../linux/errors.ts";
+
 export const EXIT_DONE = 0;
 export const EXIT_FAILED = 1;
 export const EXIT_USAGE = 2;
@@ -16,6 +18,13 @@ export class CommandFailure extends Error {
     this.status = status;
     this.details = details;
   }
+}
+
+/** A call that the system refused, or a feature it lacks, for the user; anything else unchanged. */
+export function machineFailure(error: unknown): unknown {
+  return error instanceof ErrnoError || error instanceof UnsupportedError
+    ? new CommandFailure(EXIT_MACHINE, error.message)
+    : error;
 }
 
 export function usageFailure(message: string, hint: string): CommandFailure {

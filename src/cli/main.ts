@@ -27,6 +27,14 @@ const subcommands: Record<string, { summary: string; load: () => Promise<Subcomm
     summary: "run a plain Lua file in the kernel dialect",
     load: async () => (await import("./lua.ts")).luaCommand,
   },
+  list: {
+    summary: "list the hooks that stay in the kernel without a process",
+    load: async () => (await import("./list.ts")).listCommand,
+  },
+  stop: {
+    summary: "end hooks that stay in the kernel without a process",
+    load: async () => (await import("./stop.ts")).stopCommand,
+  },
   doctor: {
     summary: "say what this machine offers, and what is missing",
     load: async () => (await import("./doctor.ts")).doctorCommand,
@@ -76,7 +84,7 @@ function overview(): string {
   return [
     "usage: moonhook COMMAND [ARGUMENT…]",
     "",
-    "Linux netfilter extensions in Lua: simulated, or on live packets.",
+    "Linux netfilter extensions in Lua: simulated, on live packets, or inside the kernel.",
     "",
     "commands:",
     ...Object.entries(subcommands).map(([name, { summary }]) => `  ${name.padEnd(width)}${summary}`),

@@ -14,7 +14,14 @@ const CONTEXTS: readonly string[] = ["softirq", "hardirq", "process"];
 const HINT = "Try 'moonhook run --help'.";
 /** Options that mean something on one backend only. */
 const SIM_ONLY = ["pcap", "write", "local"];
-const LIVE_ONLY = ["netns", "fail"];
+const NFQUEUE_ONLY = ["fail"];
+const EBPF_ONLY = ["pin"];
+const FOREIGN: Readonly<Record<string, readonly string[]>> = {
+  sim: ["netns", ...NFQUEUE_ONLY, ...EBPF_ONLY],
+  nfqueue: [...SIM_ONLY, ...EBPF_ONLY],
+  ebpf: [...SIM_ONLY, ...NFQUEUE_ONLY],
+  live: SIM_ONLY,
+};
 
 const commandLine: CommandLine = {
   name: "run",
@@ -23,8 +30,8 @@ const commandLine: CommandLine = {
   options: {
     on: {
       value: "BACKEND",
-      choices: ["auto", "sim", "nfqueue"],
-      help: "auto (the default) takes sim with --pcap, otherwise nfqueue",
+      choices: ["auto", "sim", "nfqueue", "ebpf"],
+      help: "auto (the default) takes sim with --pcap, otherwise ebpf, or nfqueue where that cannot be",
     },
     pcap: { value: "FILE", help: "sim: packets from this pcap or pcapng file; '-' is standard input" },
     write: {
@@ -36,10 +43,14 @@ const commandLine: CommandLine = {
       help: "sim: the machine's own addresses; auto takes the busiest of the capture",
     },
     netns: { value: "NAME", help: "live: in this network namespace" },
+    pin: {
+      value: "NAME",
+      help: "ebpf: the hooks stay when this process ends, until 'moonhook stop NAME'",
+    },
     fail: {
       value: "HOW",
       choices: ["open", "closed"],
-      help: "live: packets that cannot be asked about pass (open, the default) or are dropped",
+      help: "nfqueue: packets that cannot be asked about pass (open, the default) or are dropped",
     },
     budget: {
       value: "N",
@@ -50,7 +61,8 @@ const commandLine: CommandLine = {
     quiet: { help: "only the summary" },
   },
   notes: [
-    "Live runs end with Ctrl-C; their rules end with the process, however it ends.",
+    "Live runs end with Ctrl-C; their rules and hooks end with the process, however it ends, unless they are pinned.",
+    "In the kernel (ebpf) packets are neither reported nor counted, only what scripts print.",
     "Exit status: 0 done, 1 the script or the capture failed, 2 usage, 3 the machine cannot do it.",
   ],
 };
@@ -63,10 +75,9 @@ async function run(line: ParsedLine, streams: Streams): Promise<number> {
     throw usageFailure(`'${unknown}' is no context; they are ${CONTEXTS.join(", ")}`, HINT);
   const pcap = stringOption(line, "pcap");
   const on = stringOption(line, "on") ?? "auto";
-  const backend = on !== "auto" ? on : pcap === undefined ? "nfqueue" : "sim";
-  const foreign = (backend === "sim" ? LIVE_ONLY : SIM_ONLY).find(
-    (option) => line.values[option] !== undefined,
-  );
+  const pinned = stringOption(line, "pin");
+  const backend = on !== "auto" ? on : pcap !== undefined ? "sim" : pinned !== undefined ? "ebpf" : "live";
+  const foreign = FOREIGN[backend]!.find((option) => line.values[option] !== undefined);
   if (foreign !== undefined) throw usageFailure(`--${foreign} means nothing on ${backend}`, HINT);
   const write = stringOption(line, "write");
   // Where the capture goes to standard output, all else is talk.
@@ -83,17 +94,18 @@ async function run(line: ParsedLine, streams: Streams): Promise<number> {
     ...(budget === undefined ? {} : { budget }),
     ...(memory === undefined ? {} : { memoryLimitBytes: memory * MIB }),
   };
-  if (backend === "nfqueue") {
+  if (backend !== "sim") {
     const script = readScript(name);
     const netns = stringOption(line, "netns");
     const { runLive } = await import("./run-live.ts");
-    const failClosed = line.values["fail"] === "closed";
-    return runLive(
-      script,
-      { ...common, failClosed, ...(netns === undefined ? {} : { netns }) },
-      printer,
-      streams,
-    );
+    const options = {
+      ...common,
+      on: backend === "live" ? "auto" : (backend as "nfqueue" | "ebpf"),
+      failClosed: line.values["fail"] === "closed",
+      ...(netns === undefined ? {} : { netns }),
+      ...(pinned === undefined ? {} : { pin: pinned }),
+    } as const;
+    return runLive(script, options, printer, streams);
   }
   if (pcap === undefined) throw usageFailure("sim needs packets: give a capture with --pcap FILE", HINT);
   const script = readScript(name);

@@ -115,7 +115,7 @@ export class LocalObject {
   constructor(key: string, site: object) {
     this.key = key;
     this.site = site;
-    this.length = new Cell(`${key}.#`, true);
+    this.length = new Cell(`${key}.#`, "field");
   }
 }
 
@@ -123,12 +123,15 @@ export class LocalObject {
 export class Cell {
   /** The same each time that the specializer comes here the same way: how loops remember what changes. */
   readonly key: string;
-  /** Where its table was not made, it is not there, and nobody asks. */
-  readonly isField: boolean;
+  /**
+   * A field is missing where its table was not made, and nobody asks. What was read from the state is only remembered
+   * as long as it holds for certain.
+   */
+  readonly of: "activation" | "field" | "state";
 
-  constructor(key: string, isField = false) {
+  constructor(key: string, of: Cell["of"] = "activation") {
     this.key = key;
-    this.isField = isField;
+    this.of = of;
   }
 }
 

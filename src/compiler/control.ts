@@ -131,7 +131,8 @@ export abstract class Control extends IrEmitter {
     const meet = (values: readonly Abstract[]): Abstract => this.#meet(target, paths, values, args);
     for (const path of paths)
       for (const [cell, value] of path.cells) {
-        if (cells.has(cell) || !(cell.isField || paths.every((other) => other.cells.has(cell)))) continue;
+        if (cells.has(cell) || !(cell.of === "field" || paths.every((other) => other.cells.has(cell))))
+          continue;
         cells.set(cell, meet(paths.map((other) => other.cells.get(cell) ?? this.#blank(value))));
       }
     const count = Math.max(...paths.map((path) => path.values.length));
@@ -200,7 +201,8 @@ export abstract class Control extends IrEmitter {
   }
 
   #tryLoop(learnt: Map<string, Form>, body: (again: Join) => void): boolean {
-    const entry = new Map(this.cells);
+    // A round may write what the next one reads.
+    const entry = new Map([...this.cells].filter(([cell]) => cell.of !== "state"));
     const header = this.ir.block();
     const args: Operand[] = [];
     const changing: { cell: Cell; form: Form }[] = [];

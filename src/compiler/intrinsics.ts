@@ -469,6 +469,57 @@ const unpack: Intrinsic = (s, args, name) => {
   return values;
 };
 
+const pack: Intrinsic = (s, args, name) => {
+  const format = constantString(s, args, 1, name, "a format");
+  if (format === undefined) return [];
+  const steps: Step[] = [];
+  for (let part: PackFormat | undefined = packFormat(format); part !== undefined; part = part.following())
+    steps.push(...part.steps);
+  const areIntegers = steps.every(
+    ({ op, size, alignment }) => (op === STEP.unsigned || op === STEP.signed) && size <= 8 && alignment <= 1,
+  );
+  if (!areIntegers || steps.length > 32)
+    return s.refuse("string.pack of other things than a few integers", "put strings together with ..");
+  const bytes = steps.reduce((sum, { size }) => sum + size, 0);
+  const values: Operand[] = [];
+  for (const [i, { op, size }] of steps.entries()) {
+    const value = integerArgument(s, args, i + 2, name);
+    if (value === undefined) return [];
+    values.push(value);
+    if (size === 8) continue;
+    const bits = BigInt(8 * size);
+    const fits = new Join();
+    const problem = op === STEP.signed ? "integer overflow" : "unsigned overflow";
+    // Of a signed one the lowest number becomes 0.
+    const shifted = op === STEP.signed ? s.binary("add", value, 1n << (bits - 1n)) : value;
+    s.fork(
+      "jgt",
+      shifted,
+      (1n << bits) - 1n,
+      () => argumentFails(s, i + 2, name, problem),
+      () => s.goto(fits),
+    );
+    s.land(fits);
+    if (s.block === undefined) return [];
+  }
+  const start = s.reserveBytes(BigInt(bytes));
+  if (s.block === undefined) return [];
+  let at = 0;
+  for (const [i, { size, littleEndian }] of steps.entries()) {
+    for (let done = 0; done < size; ) {
+      const piece = ([8, 4, 2, 1] as const).find((wanted) => done + wanted <= size)!;
+      const word = s.binary("rsh", values[i]!, BigInt(8 * done));
+      const to = at + (littleEndian ? done : size - done - piece);
+      const stored = littleEndian || piece === 1 ? word : s.swap((8 * piece) as 16, word);
+      s.store(piece, s.writable(s.binary("add", start, BigInt(to))), 0, stored);
+      done += piece;
+    }
+    at += size;
+  }
+  s.padBytes(s.binary("add", start, BigInt(bytes)));
+  return [{ kind: "slice", base: s.heapRead, offset: start, length: BigInt(bytes) }];
+};
+
 /** Takes one option's value; gives the place behind it. */
 function unpackStep(
   s: Specializer,
@@ -699,6 +750,7 @@ export const INTRINSICS: Readonly<Record<string, Intrinsic>> = {
   "string.find": find(false),
   "string.match": find(true),
   "string.unpack": unpack,
+  "string.pack": pack,
   "string.format": (s, args, name) => {
     const pattern = constantString(s, args, 1, name, "a format");
     if (pattern === undefined) return [];

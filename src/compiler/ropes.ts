@@ -38,8 +38,8 @@ export function makeRope(s: Specializer, object: LocalObject, site: RopeSite): v
   if (s.block === undefined) return;
   const rope = {
     site,
-    start: new Cell(`${object.key}.start`, true),
-    bytes: new Cell(`${object.key}.bytes`, true),
+    start: new Cell(`${object.key}.start`, "field"),
+    bytes: new Cell(`${object.key}.bytes`, "field"),
   };
   object.rope = rope;
   s.cells.set(rope.start, int(start));

@@ -43,7 +43,7 @@ import { CannotCompile } from "./diagnostics.ts";
 import { decimal } from "./format.ts";
 import { Frame, type LiveVariable } from "./frame.ts";
 import { INTRINSICS, PURE } from "./intrinsics.ts";
-import { INT64_MAX, INT64_MIN, type Operand, Value } from "./ir.ts";
+import { INT64_MAX, INT64_MIN, type Operand, type Value } from "./ir.ts";
 import { Operations } from "./operations.ts";
 import { appendToRope, makeRope } from "./ropes.ts";
 import type { Shared } from "./shared.ts";
@@ -92,9 +92,16 @@ export class Specializer extends Operations {
     const info = this.script.state.functionInfo(hook);
     if (info === undefined) this.refuse("a hook that is a native function", "write a function around it");
     this.#know(info);
-    this.verdict(
-      this.callLua(info.body, undefined, liveVariables(info, hook), [{ kind: "skb" }], info.source),
+    const results = this.callLua(
+      info.body,
+      undefined,
+      liveVariables(info, hook),
+      [{ kind: "skb" }],
+      info.source,
     );
+    this.source = info.source;
+    this.at(info.body);
+    this.verdict(results);
     this.epilogue();
   }
 
@@ -360,34 +367,34 @@ export class Specializer extends Operations {
     return this.heapAddress(built.offset);
   }
 
-  // Where records are, as far as this path has looked them up: a place in the map stays what it is until another
-  // record is made, which may take it.
+  // What this path has read from the state: a place in a map stays what it is until another entry is made, which may
+  // take it, and a value until something is written.
 
-  readonly #records = new Map<DynamicClass, Map<Operand, Cell>>();
+  readonly #remembered = new Map<DynamicClass, Map<string, Cell>>();
 
-  knownRecord(of: DynamicClass, id: Operand): Value | undefined {
-    const cell = this.#records.get(of)?.get(id);
-    const known = cell && this.cells.get(cell);
-    return known?.kind === "slice" ? known.base : undefined;
+  remembered(of: DynamicClass, key: string): Abstract | undefined {
+    const cell = this.#remembered.get(of)?.get(key);
+    return cell && this.cells.get(cell);
   }
 
-  knowRecord(of: DynamicClass, id: Operand, record: Value): void {
-    let cells = this.#records.get(of);
+  remember(of: DynamicClass, key: string, value: Abstract): void {
+    let cells = this.#remembered.get(of);
     if (cells === undefined) {
       cells = new Map();
-      this.#records.set(of, cells);
+      this.#remembered.set(of, cells);
     }
-    let cell = cells.get(id);
+    let cell = cells.get(key);
     if (cell === undefined) {
-      cell = new Cell(`record ${of.number} ${id instanceof Value ? id.id : id}`);
-      cells.set(id, cell);
+      cell = new Cell(`state ${of.number} ${key}`, "state");
+      cells.set(key, cell);
     }
-    this.cells.set(cell, { kind: "slice", base: record, offset: 0n, length: 0n });
+    this.cells.set(cell, value);
   }
 
-  forgetRecords(of: DynamicClass): void {
-    for (const cell of this.#records.get(of)?.values() ?? [])
-      if (this.cells.has(cell)) this.cells.set(cell, NIL);
+  /** Forgets what begins with `kind`. */
+  forget(of: DynamicClass, kind: string): void {
+    for (const [key, cell] of this.#remembered.get(of) ?? [])
+      if (key.startsWith(kind)) this.cells.delete(cell);
   }
 
   /** Room for a record that is too long for the stack. */
@@ -939,7 +946,7 @@ export class Specializer extends Operations {
         fields.push([key, value]);
         return;
       }
-      const cell = new Cell(`${object.key}.${key}`, true);
+      const cell = new Cell(`${object.key}.${key}`, "field");
       object.fields.set(key, cell);
       this.cells.set(cell, value);
     };
@@ -1161,7 +1168,7 @@ export class Specializer extends Operations {
   #assignField(object: LocalObject, key: string | number, value: Abstract): void {
     let cell = object.fields.get(key);
     if (cell === undefined) {
-      cell = new Cell(`${object.key}.${key}`, true);
+      cell = new Cell(`${object.key}.${key}`, "field");
       object.fields.set(key, cell);
     }
     this.cells.set(cell, value);

@@ -142,7 +142,7 @@ export function makeTable(
     const key = s.stack("table", WORD);
     s.store(8, key, 0, id);
     update(s, of.recordMap, key, record);
-    s.forgetRecords(of);
+    s.forget(of, "record");
   }
   for (const [name, value] of fields)
     if (typeof name === "number" || !of.hasRecord)
@@ -174,11 +174,25 @@ function update(s: Specializer, map: string, key: Value, value: Value): void {
   s.land(rest);
 }
 
+/** A word as part of a name: the same for the same word. */
+const nameOf = (word: Operand): string => (typeof word === "bigint" ? `${word}` : `v${word.id}`);
+
+/** An entry as a name. */
+function entryName(table: DynamicTable, key: Single): string | undefined {
+  const id = nameOf(table.id);
+  if (key.kind === "int") return `entry ${id} ${nameOf(key.value)}`;
+  if (key.kind === "text") return `entry ${id} ${JSON.stringify(key.text)}`;
+  return key.kind === "slice"
+    ? `entry ${id} ${nameOf(key.base)} ${nameOf(key.offset)} ${nameOf(key.length)}`
+    : undefined;
+}
+
 /** The record of a table; the hook fails where it was forgotten. */
 function recordOf(s: Specializer, table: DynamicTable): Value | undefined {
   const of = table.class.root;
-  const known = s.knownRecord(of, table.id);
-  if (known !== undefined) return known;
+  const name = `record ${nameOf(table.id)}`;
+  const known = s.remembered(of, name);
+  if (known?.kind === "slice") return known.base;
   const key = s.stack("table", WORD);
   s.store(8, key, 0, table.id);
   const found = s.helper(BPF_FUNC.BPF_FUNC_map_lookup_elem, [s.map(of.recordMap), key], "pointer");
@@ -192,7 +206,7 @@ function recordOf(s: Specializer, table: DynamicTable): Value | undefined {
   );
   s.land(rest);
   if (s.block === undefined) return undefined;
-  s.knowRecord(of, table.id, found);
+  s.remember(of, name, { kind: "slice", base: found, offset: 0n, length: 0n });
   return found;
 }
 
@@ -259,6 +273,9 @@ function entryKey(s: Specializer, table: DynamicTable, key: Single): Value | und
   return place;
 }
 
+/** Strings up to here get into a key by loads of eight bytes, longer ones by a call. */
+const MOST_LOADED = 16;
+
 /** The bytes of a string into a key, zeros behind them. */
 function copyKey(s: Specializer, place: Value, slice: Slice, bytes: number): void {
   const length = s.constantOf(slice.length);
@@ -274,8 +291,48 @@ function copyKey(s: Specializer, place: Value, slice: Slice, bytes: number): voi
     }
   }
   if (length !== undefined) return;
-  const most = s.boundExactly(slice.length, BigInt(bytes));
-  s.copy(s.address(place, BigInt(2 * WORD)), most, s.address(slice.base, slice.offset));
+  if (bytes <= MOST_LOADED) {
+    copyWords(s, place, slice, bytes);
+    return;
+  }
+  s.bound(slice.length, BigInt(bytes));
+  s.copy(s.address(place, BigInt(2 * WORD)), slice.length, s.address(slice.base, slice.offset));
+}
+
+/** Word by word; what lies behind the string in its last word is shifted out. */
+function copyWords(s: Specializer, place: Value, slice: Slice, bytes: number): void {
+  const done = new Join();
+  const word = (at: number): void => {
+    if (at >= bytes) {
+      s.goto(done);
+      return;
+    }
+    s.fork(
+      "jle",
+      slice.length,
+      BigInt(at),
+      () => s.goto(done),
+      () => {
+        const loaded = s.loadAt(8, slice.base, slice.offset, at);
+        s.fork(
+          "jge",
+          slice.length,
+          BigInt(at + 8),
+          () => {
+            s.store(8, place, 2 * WORD + at, loaded);
+            word(at + 8);
+          },
+          () => {
+            const unused = s.binary("lsh", s.binary("sub", BigInt(at + 8), slice.length), 3n);
+            s.store(8, place, 2 * WORD + at, s.binary("rsh", s.binary("lsh", loaded, unused), unused));
+            s.goto(done);
+          },
+        );
+      },
+    );
+  };
+  word(0);
+  s.land(done);
 }
 
 export function readEntry(s: Specializer, table: DynamicTable, key: Abstract): Abstract {
@@ -283,6 +340,9 @@ export function readEntry(s: Specializer, table: DynamicTable, key: Abstract): A
   return s.eachValue(key, (single) => {
     const of = table.class.root;
     if (single.kind === "nil") return NIL;
+    const name = entryName(table, single);
+    const known = name === undefined ? undefined : s.remembered(of, name);
+    if (known !== undefined) return known;
     const place = entryKey(s, table, single);
     if (place === undefined) return NIL;
     const found = s.helper(BPF_FUNC.BPF_FUNC_map_lookup_elem, [s.map(of.entryMap), place], "pointer");
@@ -294,7 +354,9 @@ export function readEntry(s: Specializer, table: DynamicTable, key: Abstract): A
       () => s.goto(rest, [NIL]),
       () => s.goto(rest, [readPlace(s, found, 0, of.kept)]),
     );
-    return s.land(rest)[0] ?? NIL;
+    const value = s.land(rest)[0] ?? NIL;
+    if (name !== undefined && s.block !== undefined) s.remember(of, name, value);
+    return value;
   });
 }
 
@@ -309,6 +371,7 @@ export function writeEntry(s: Specializer, table: DynamicTable, key: Abstract, v
     return s.eachValue(value, (item) => {
       const place = entryKey(s, table, single);
       if (place === undefined) return NIL;
+      s.forget(of, "entry");
       if (item.kind === "nil") {
         s.helper(BPF_FUNC.BPF_FUNC_map_delete_elem, [s.map(of.entryMap), place]);
         return NIL;

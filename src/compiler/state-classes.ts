@@ -36,7 +36,9 @@ export const SLOT_BYTES = 2 * WORD;
 export const STATE = { lock: 0, holder: 8, lastTable: 16, slots: 24 } as const;
 /** A string as a key, at most. */
 export const MOST_KEY = 64;
+/** Those that come and go are made room for beforehand, which takes its time. */
 const MOST_ENTRIES = 65536;
+const MOST_PASSING_ENTRIES = 16384;
 
 export class DynamicClass {
   readonly number: number;
@@ -330,7 +332,7 @@ export class StateModel {
       const { BPF_MAP_TYPE_LRU_HASH, BPF_MAP_TYPE_HASH } = BPF_MAP_TYPE;
       const common = {
         type: of.isMadeByHooks ? BPF_MAP_TYPE_LRU_HASH : BPF_MAP_TYPE_HASH,
-        maxEntries: MOST_ENTRIES,
+        maxEntries: of.isMadeByHooks ? MOST_PASSING_ENTRIES : MOST_ENTRIES,
         flags: of.isMadeByHooks ? 0 : 1,
         isConstant: false,
       };

@@ -3,7 +3,7 @@
  * in other file systems the kernel refuses pins with a plain EPERM: so this asks first, and says how to mount one.
  */
 
-import { mkdirSync, readdirSync, readlinkSync, statfsSync, unlinkSync } from "node:fs";
+import { mkdirSync, readdirSync, readlinkSync, rmdirSync, statfsSync, unlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { obj } from "./bpf-attributes.ts";
 import { bpfCall, cString, type KernelObject } from "./bpf-call.ts";
@@ -29,11 +29,22 @@ export function isBpfFolder(folder: string): boolean {
   }
 }
 
-/** Mounts the file system at `folder`, unless it is there; makes the folder where it can. Needs CAP_SYS_ADMIN. */
+/**
+ * Mounts the file system at `folder`, unless it is there; makes the folder where it can. Throws `UnsupportedError`
+ * where that is not possible, without CAP_SYS_ADMIN for instance.
+ */
 export function mountBpfFolder(folder = BPF_FOLDER): void {
   if (isBpfFolder(folder)) return;
-  mkdirSync(folder, { recursive: true });
-  ffi.mount("bpf", folder);
+  try {
+    mkdirSync(folder, { recursive: true });
+    ffi.mount("bpf", folder);
+  } catch (cause) {
+    throw new UnsupportedError(
+      `no file system of type bpf at "${folder}", and none can be mounted (${(cause as Error).message})`,
+      `mount it with 'mount -t bpf bpf ${folder}' as root; containers need it from outside`,
+      { cause },
+    );
+  }
 }
 
 function demandBpfFolder(path: string): void {
@@ -66,10 +77,35 @@ export function openPin(path: string): PinnedObject {
 /** Takes a name away, and with it the object, unless somebody else holds it. No other file is ever removed. */
 export function unpin(path: string): void {
   demandBpfFolder(path);
+  fileCall("unlink", path, () => unlinkSync(path));
+}
+
+/** Makes a folder for pins; those above it must hold pins too. EEXIST when there is one. */
+export function makePinFolder(path: string): void {
+  demandBpfFolder(path);
+  fileCall("mkdir", path, () => mkdirSync(path, { mode: 0o700 }));
+}
+
+/** Removes an empty folder. */
+export function removePinFolder(path: string): void {
+  demandBpfFolder(path);
+  fileCall("rmdir", path, () => rmdirSync(path));
+}
+
+/** Names of the folders in a folder, in order; none when it does not exist. */
+export function listPinFolders(folder: string): string[] {
+  if (!isBpfFolder(folder)) return [];
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name)
+    .sort();
+}
+
+function fileCall(call: string, path: string, make: () => void): void {
   try {
-    unlinkSync(path);
+    make();
   } catch (error) {
-    throw new ErrnoError((error as NodeJS.ErrnoException).code ?? "EIO", "unlink", `"${path}"`);
+    throw new ErrnoError((error as NodeJS.ErrnoException).code ?? "EIO", call, `"${path}"`);
   }
 }
 

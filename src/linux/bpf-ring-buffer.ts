@@ -16,6 +16,9 @@ import * as ffi from "./ffi.ts";
 
 const { BPF_RINGBUF_BUSY_BIT, BPF_RINGBUF_DISCARD_BIT, BPF_RINGBUF_HDR_SZ } = BPF_RINGBUF;
 
+/** What is left makes the descriptor readable again. */
+const RECORDS_AT_ONCE = 1000;
+
 export class RingBufferReader {
   readonly #map: KernelMap;
   readonly #mappings: readonly ffi.Mapping[];
@@ -74,11 +77,14 @@ export class RingBufferReader {
     return Number(Atomics.load(this.#produced, 0) - Atomics.load(this.#consumed, 0));
   }
 
-  /** Calls `take` with records as they come, on the event loop, which it keeps alive until `close`. */
+  /**
+   * Calls `take` with records as they come, on the event loop, which it keeps alive until `close`. When they come
+   * faster than they are taken, the loop still gets its turn.
+   */
   watch(take: (record: Uint8Array) => void): void {
     this.#stopWatching?.();
     this.#stopWatching = ffi.onReadable(this.#map.fd, () => {
-      if (this.#isOpen) this.read(take);
+      if (this.#isOpen) this.read(take, RECORDS_AT_ONCE);
     });
   }
 

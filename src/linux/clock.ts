@@ -1,16 +1,37 @@
-/** The clock that Lua's `linux.time` shows: ktime_get_real_ns, to the nanosecond. */
+/** Clocks: the one that Lua's `linux.time` shows, and how far the one of eBPF programs is from it. */
 
 import { timespec } from "./c-structs.ts";
 import * as ffi from "./ffi.ts";
 
+/** linux/time.h */
 const CLOCK_REALTIME = 0;
+const CLOCK_TAI = 11;
+const SECOND_NS = 1_000_000_000n;
 
-/** A function that gives nanoseconds since the epoch. */
-export function realtimeClock(): () => bigint {
+/** A function that gives nanoseconds since the epoch: ktime_get_real_ns. */
+export const realtimeClock = (): (() => bigint) => clock(CLOCK_REALTIME);
+
+/**
+ * A function that gives what must be added to atomic time (`bpf_ktime_get_tai_ns`, the only clock of programs that
+ * follows when the time is set) for nanoseconds since the epoch. Leap seconds and administrators change it.
+ */
+export function atomicTimeOffset(): () => bigint {
+  const realtime = clock(CLOCK_REALTIME);
+  const atomic = clock(CLOCK_TAI);
+  return () => roundToSeconds(realtime() - atomic());
+}
+
+/** The clocks are whole seconds apart; between two readings a little time passes. */
+function roundToSeconds(ns: bigint): bigint {
+  const half = SECOND_NS / 2n;
+  return ((ns + (ns < 0n ? -half : half)) / SECOND_NS) * SECOND_NS;
+}
+
+function clock(id: number): () => bigint {
   const memory = ffi.allocate(timespec.size);
   const address = ffi.addressOf(memory);
   return () => {
-    ffi.clockGettime(CLOCK_REALTIME, address);
-    return timespec.get.seconds(memory, 0) * 1_000_000_000n + timespec.get.nanoseconds(memory, 0);
+    ffi.clockGettime(id, address);
+    return timespec.get.seconds(memory, 0) * SECOND_NS + timespec.get.nanoseconds(memory, 0);
   };
 }

@@ -32,6 +32,22 @@ export function enterNamespace(name: string): void {
   }
 }
 
+/** Does something in a namespace, then moves this thread back; without a name where it is. */
+export function withinNamespace<T>(name: string | undefined, action: () => T): T {
+  if (name === undefined) return action();
+  const home = openSync("/proc/thread-self/ns/net", "r");
+  try {
+    enterNamespace(name);
+    try {
+      return action();
+    } finally {
+      ffi.setns(home, CLONE_NEWNET, "the network namespace of this process");
+    }
+  } finally {
+    closeSync(home);
+  }
+}
+
 function openNamespace(name: string): number {
   const paths = name.includes("/") ? [name] : FOLDERS.map((folder) => `${folder}/${name}`);
   let code = "ENOENT";

@@ -46,7 +46,8 @@ export interface LuaStateOptions {
   readonly io?: IoHost;
 }
 
-const DEFAULT_BUDGET = 1_000_000;
+/** Loop rounds and calls of one callback. */
+export const DEFAULT_BUDGET = 1_000_000;
 const DEFAULT_LOAD_BUDGET = 100_000_000;
 const DEFAULT_MEMORY_BYTES = 128 * 1024 * 1024;
 

@@ -166,10 +166,8 @@ export class Runtime {
     this.#kernel.log("error", oneLine(messageOf(error)));
   }
 
-  /** A line of the log for each line of the text; a text stops at a NUL, as in the kernel. */
   #log(level: "info" | "error", text: string): void {
-    const end = text.indexOf("\0");
-    for (const line of (end < 0 ? text : text.slice(0, end)).split("\n")) this.#kernel.log(level, line);
+    for (const line of logLines(text)) this.#kernel.log(level, line);
   }
 
   #readFile(readFile: (path: string) => string | undefined, path: string): string | undefined {
@@ -198,4 +196,11 @@ function messageOf(error: unknown): string {
   return `internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
 }
 
-const oneLine = (text: string): string => text.replaceAll("\n", " ");
+/** A line of the log for each line of what is printed; a text stops at a NUL, as in the kernel. */
+export function logLines(text: string): string[] {
+  const end = text.indexOf("\0");
+  return (end < 0 ? text : text.slice(0, end)).split("\n");
+}
+
+/** Errors are one line each. */
+export const oneLine = (text: string): string => text.replaceAll("\n", " ");

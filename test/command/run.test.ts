@@ -121,6 +121,21 @@ test.each([
     2,
     "cannot write 'no/where': ENOENT: no such file or directory\n",
   ],
+  [
+    "an option of another backend",
+    ["run", "dnsblock", "--on", "ebpf", "--fail", "closed"],
+    2,
+    "--fail means nothing on ebpf",
+  ],
+  [
+    "a pin elsewhere",
+    ["run", "dnsblock", "--on", "nfqueue", "--pin", "x"],
+    2,
+    "--pin means nothing on nfqueue",
+  ],
+  ["a pin with a capture", ["run", "dnsblock", "--pcap", DNS, "--pin", "x"], 2, "--pin means nothing on sim"],
+  ["nothing to stop", ["stop"], 2, "no name given"],
+  ["what was never pinned", ["stop", "never-pinned"], 1, "no hooks of the name 'never-pinned'"],
   ["a wrong context", ["run", "dnsblock", "soft", "--pcap", DNS], 2, "'soft' is no context"],
 ])("%s is a clear error", (_, args, status, message) => {
   const result = moonhook(...args);
@@ -161,7 +176,7 @@ test("a foreign file is refused, and replaces nothing", () => {
   expect(readdirSync(folder).filter((name) => name.endsWith(".tmp"))).toEqual([]);
 });
 
-test.each(["run", "check", "lua", "doctor"])("%s has help, asked for in any way", (name) => {
+test.each(["run", "check", "lua", "doctor", "list", "stop"])("%s has help, asked for in any way", (name) => {
   const { status, out, talk } = moonhook(name, "--help");
   expect({ status, talk }).toEqual({ status: 0, talk: "" });
   expect(out).toMatch(new RegExp(`^usage: moonhook ${name} .*\n\n[A-Z].*\\.\n\noptions:\n  --`));
@@ -175,6 +190,12 @@ test("check finds what a script asks for in vain", () => {
     status: 0,
     out: expect.stringContaining("sim: examples/dnsblock.lua can run"),
   });
+  // Found only by running its top level.
+  const failing = file("failing.lua", "local a = 1\nlocal b = a.b.c\n");
+  expect(moonhook("check", failing, "--on", "ebpf")).toMatchObject({
+    status: 1,
+    out: `error   ebpf: ${failing}:2:1: attempt to index a number value (local 'a')\n    2 | local b = a.b.c\n`,
+  });
   const script = file("vain.lua", 'local x = require("nosuch")\n');
   expect(moonhook("check", script)).toMatchObject({
     status: 0,
@@ -186,6 +207,20 @@ test("check finds what a script asks for in vain", () => {
     out: expect.stringContaining(
       `error   sim: ${wrong}:1:1: unexpected symbol near '='\n    1 | local x = = 1\n`,
     ),
+  });
+});
+
+test("check prints what a script becomes in the kernel", () => {
+  const script = file("all.lua", hook("return 0"));
+  expect(moonhook("check", script, "--print", "ir").out).toMatch(/^b\d+\(.*\) of all:\n/);
+  const asm = moonhook("check", script, "--print", "asm").out;
+  expect(asm).toMatch(/^all:\n/);
+  expect(asm).toMatch(/^ +\d+: r0 = 0$/m);
+  const refused = file("refused.lua", hook("return #skb:copy():data() > 100 and 0 or 1"));
+  expect(moonhook("check", refused, "--print", "asm")).toMatchObject({
+    status: 1,
+    out: "",
+    talk: expect.stringMatching(/refused\.lua:\d+:\d+: a call of skb\.copy cannot be compiled\n/),
   });
 });
 

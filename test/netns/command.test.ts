@@ -1,4 +1,4 @@
-/** `moonhook run` on live packets, as a user calls it: what it prints, and how it ends. */
+/** `moonhook run --on nfqueue`, as a user calls it: what it prints, and how it ends. In the kernel: ebpf.test.ts. */
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -55,7 +55,7 @@ describe.skipIf(why)(`moonhook run, live${why ? ` (skipped: ${why})` : ""}`, () 
     netns: string,
     ...options: string[]
   ): Promise<{ child: ChildProcess; ended: Promise<Finished> }> {
-    const child = spawn("bin/moonhook", ["run", script, "--netns", netns, ...options]);
+    const child = spawn("bin/moonhook", ["run", script, "--on", "nfqueue", "--netns", netns, ...options]);
     started.push(child);
     const ended = finishedOf(child);
     await lineOf(child, /^moonhook: ready, 1 hook in .*; Ctrl-C ends it$/);

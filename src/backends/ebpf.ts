@@ -1,0 +1,211 @@
+/**
+ * Backend `ebpf`: the script's hooks as programs inside the kernel. The top level runs here, the hooks are compiled
+ * and attached, and from then on this process only reads what they print. When it dies the kernel removes them, unless
+ * they are pinned.
+ *
+ * Differences from the other backends: no packet passes through this process, so that packets are neither reported nor
+ * counted; a priority that something else has is moved; a packet that a program cannot decide is accepted, and the log says so.
+ */
+
+import { eventText } from "../compiler/event-text.ts";
+import { EXAMPLE_LAYOUT, MAPS } from "../compiler/target.ts";
+import { RingBufferReader } from "../linux/bpf.ts";
+import { requireCapability } from "../linux/capabilities.ts";
+import { atomicTimeOffset } from "../linux/clock.ts";
+import { whyNoSystemCalls } from "../linux/ffi.ts";
+import { withinNamespace } from "../linux/netns.ts";
+import { LuaError, ScriptAbort } from "../lua/error.ts";
+import { DEFAULT_BUDGET } from "../lua/state.ts";
+import { logLines, oneLine } from "../runtime/runtime.ts";
+import type { Backend, Diagnostic, EventSink, Running, Script } from "./backend.ts";
+import { checkScript } from "./check-script.ts";
+import { HooksRefused, LoadedScript, type LoadOptions } from "./compile-script.ts";
+import { KernelPrograms, kernelLayout } from "./kernel-programs.ts";
+import { LiveKernel } from "./live-kernel.ts";
+import { kernelToLoadWith } from "./loading-kernel.ts";
+import { type AttachedHook, attachHooks } from "./netfilter-links.ts";
+import { pinHooks } from "./pinned-hooks.ts";
+
+export interface EbpfOptions extends LoadOptions {
+  /** Name of the network namespace, or a path to one; default: that of this process. */
+  readonly netns?: string;
+  /** Keeps the hooks under this name when the process ends. */
+  readonly pin?: string;
+}
+
+/** What can be counted without slowing packets down. */
+export interface EbpfCounters {
+  /** Hook runs that ended in a script error or undecided. */
+  errors: number;
+  /** Lines of the log that came faster than they were read. */
+  lost: number;
+}
+
+export interface EbpfRunning extends Omit<Running, "counters"> {
+  counters(): EbpfCounters;
+  /** Hooks that the script registered. */
+  readonly hookCount: number;
+  /** Where they run; a hook for both families is there twice. */
+  readonly attached: readonly AttachedHook[];
+}
+
+export interface EbpfBackend extends Omit<Backend<EbpfOptions>, "start"> {
+  start(script: Script, options: EbpfOptions, sink: EventSink): Promise<EbpfRunning>;
+}
+
+/** As many as fit into the ring buffer. */
+const MOST_LAST_LINES = 65_536;
+
+/** How often this process looks after clock and counters. */
+const HOUSEKEEPING_MS = 1000;
+
+export const ebpf: EbpfBackend = {
+  name: "ebpf",
+  check,
+  /**
+   * Resolves when the hooks run. Rejects with `HooksRefused` when something cannot be compiled, `UnsupportedError`,
+   * `BtfError` or `ErrnoError` when the machine cannot, `VerifierError` when a program of ours is no good, or what the
+   * script's top level threw. Nothing is then left behind.
+   */
+  async start(script, options, sink) {
+    requireMachine(options);
+    return withinNamespace(options.netns, () => new KernelRun(script, options, sink));
+  },
+};
+
+function requireMachine({ netns }: EbpfOptions): void {
+  const problem = whyNoSystemCalls();
+  if (problem) throw problem;
+  requireCapability("CAP_BPF", "loading programs into the kernel");
+  requireCapability("CAP_PERFMON", "letting programs read packets in place");
+  requireCapability("CAP_NET_ADMIN", "hooking live packets");
+  if (netns !== undefined) requireCapability("CAP_SYS_ADMIN", "entering a network namespace");
+}
+
+/** Runs the script's top level, as the compiler needs its values; nothing is loaded or attached. */
+function check(script: Script): Diagnostic[] {
+  const found = checkScript(script);
+  if (found.some(({ severity }) => severity === "error")) return found;
+  const { kernel, close } = kernelToLoadWith();
+  try {
+    const loaded = new LoadedScript(script, kernel);
+    try {
+      loaded.compile(EXAMPLE_LAYOUT);
+    } finally {
+      loaded.close();
+    }
+    return found;
+  } catch (error) {
+    if (error instanceof HooksRefused) return [...found, ...error.diagnostics];
+    if (!(error instanceof LuaError || error instanceof ScriptAbort)) throw error;
+    return [...found, loadProblem(error.message, found.length > 0)];
+  } finally {
+    close();
+  }
+}
+
+/** What the top level raised. Where a module seems to be missing that may be all, and it may be there elsewhere. */
+function loadProblem(message: string, isExpected: boolean): Diagnostic {
+  const [text] = message.split("\n");
+  const parts = /^(.*?):(\d+): (.*)$/.exec(text!);
+  return {
+    code: "load",
+    severity: isExpected ? "warning" : "error",
+    message: parts?.[3] ?? text!,
+    position: parts ? { line: Number(parts[2]), column: 1 } : undefined,
+  };
+}
+
+class KernelRun implements EbpfRunning {
+  readonly finished: Promise<void>;
+  readonly hookCount: number;
+  readonly attached: readonly AttachedHook[];
+  readonly #sink: EventSink;
+  readonly #undo: (() => void)[] = [];
+  #errors = 0;
+  #lost = 0;
+  #finish!: () => void;
+
+  /** In the namespace where the hooks shall run. */
+  constructor(script: Script, options: EbpfOptions, sink: EventSink) {
+    this.#sink = sink;
+    this.finished = new Promise((resolve) => {
+      this.#finish = resolve;
+    });
+    try {
+      const kernel = this.#until(new LiveKernel((level, text) => sink.log({ type: "log", level, text })));
+      const loaded = this.#until(new LoadedScript(script, kernel, options));
+      this.hookCount = loaded.hooks.length;
+      const compiled = loaded.compile(kernelLayout());
+      const timeOffset = atomicTimeOffset();
+      const settings = { budget: BigInt(options.budget ?? DEFAULT_BUDGET), timeOffsetNs: timeOffset() };
+      const kept = this.#until(
+        new KernelPrograms(compiled, settings, { lineText: (span) => loaded.lineText(span) }),
+      );
+      const events = kept.maps[MAPS.events];
+      if (events !== undefined) {
+        const reader = this.#until(new RingBufferReader(events));
+        const take = (record: Uint8Array) =>
+          this.#take(() => eventText(loaded.runtime.state, compiled.sites, record));
+        reader.watch(take);
+        // What was printed before the hooks went is still read; pinned ones go on printing.
+        this.#undo.push(() => reader.read(take, MOST_LAST_LINES));
+      }
+      const timer = setInterval(() => {
+        kept.setTimeOffset(timeOffset());
+        this.#lost = kept.lostEvents();
+      }, HOUSEKEEPING_MS);
+      this.#undo.push(() => {
+        clearInterval(timer);
+        this.#lost = kept.lostEvents();
+      });
+      this.attached = attachHooks(kept.programs.map((program, i) => ({ program, hook: loaded.hooks[i]! })));
+      for (const { link } of this.attached) this.#until(link);
+      if (options.pin !== undefined) pinHooks(options.pin, this.attached, kept.maps);
+    } catch (error) {
+      this.#close();
+      throw error;
+    }
+  }
+
+  counters(): EbpfCounters {
+    return { errors: this.#errors, lost: this.#lost };
+  }
+
+  async stop(): Promise<void> {
+    this.#close();
+    this.#finish();
+  }
+
+  /** Closes it at the end, the last first. */
+  #until<T extends { close(): void }>(object: T): T {
+    this.#undo.push(() => object.close());
+    return object;
+  }
+
+  #close(): void {
+    for (const undo of this.#undo.splice(0).reverse()) undo();
+  }
+
+  #take(read: () => ReturnType<typeof eventText>): void {
+    let event: ReturnType<typeof eventText>;
+    try {
+      event = read();
+    } catch (error) {
+      // A mistake of ours must not end the reading.
+      this.#fail(
+        `internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+      );
+      return;
+    }
+    if (event.kind === "print")
+      for (const text of logLines(event.text)) this.#sink.log({ type: "log", level: "info", text });
+    else if (event.kind === "error") this.#fail(event.text);
+    else this.#fail(`cannot decide this packet in the kernel, it is accepted: ${event.text}`);
+  }
+
+  #fail(text: string): void {
+    this.#errors++;
+    this.#sink.log({ type: "log", level: "error", text: oneLine(text) });
+  }
+}

@@ -1,0 +1,35 @@
+/** `moonhook list`: the hooks that stay without a process (`run --pin NAME`). */
+
+import { listPinned } from "../backends/pinned-hooks.ts";
+import { EXIT_DONE, machineFailure, usageFailure } from "./failure.ts";
+import type { Streams, Subcommand } from "./main.ts";
+import { familyName, hookName } from "./netfilter-names.ts";
+import type { CommandLine, ParsedLine } from "./options.ts";
+
+const commandLine: CommandLine = {
+  name: "list",
+  synopsis: "[--json]",
+  summary: "Lists the hooks that stay in the kernel without a process (run --pin NAME).",
+  options: { json: { help: "one JSON object a line" } },
+};
+
+async function run(line: ParsedLine, { out }: Streams): Promise<number> {
+  if (line.positionals.length > 0)
+    throw usageFailure(`unexpected '${line.positionals[0]}'`, "Try 'moonhook list --help'.");
+  try {
+    for (const { name, hooks } of listPinned()) {
+      if (line.values["json"]) {
+        out.line(JSON.stringify({ type: "pinned", name, hooks }));
+        continue;
+      }
+      out.line(name);
+      for (const { family, hooknum, priority, program } of hooks)
+        out.line(`  ${familyName(family)} ${hookName(hooknum)}, priority ${priority}: ${program}`);
+    }
+    return EXIT_DONE;
+  } catch (error) {
+    throw machineFailure(error);
+  }
+}
+
+export const listCommand: Subcommand = { commandLine, run };
