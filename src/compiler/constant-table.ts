@@ -119,6 +119,11 @@ function lookInMap(s: Specializer, table: LuaTable, entries: readonly Entry[], k
   const longest = isText ? Math.max(...entries.map(([text]) => (text as string).length)) : 8;
   if (longest > MOST_KEY_BYTES) s.refuse("a table with keys of more than 256 bytes", "use shorter keys");
   const keyBytes = (longest + 7) & ~7;
+  if (isText && new Set(entries.map(([text]) => (text as string).replace(/\0+$/, ""))).size < entries.length)
+    s.refuse(
+      "a table with keys that differ only in zeros at their end",
+      "use two tables, or keys that differ elsewhere",
+    );
   const values = [...new Set(entries.map(([, value]) => value))];
   const areIntegers = values.every((value) => typeof value === "number" || value instanceof LuaInt64);
   if (!areIntegers && values.length > MOST_VALUES)
@@ -156,9 +161,11 @@ function lookInMap(s: Specializer, table: LuaTable, entries: readonly Entry[], k
     );
   else s.goto(search);
   s.land(search);
+  // A key that is longer for certain is not there.
+  if (s.block === undefined) return s.land(rest)[0] ?? NIL;
   const place = isText ? s.paddedKey(key, keyBytes) : s.wordKey(key as Int);
   // To make the key room on the heap is needed.
-  if (s.block === undefined) return NIL;
+  if (s.block === undefined) return s.land(rest)[0] ?? NIL;
   const value = s.helper(BPF_FUNC.BPF_FUNC_map_lookup_elem, [s.map(name), place], "pointer");
   s.fork(
     "jeq",

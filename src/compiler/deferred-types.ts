@@ -3,7 +3,7 @@
  * be the one of a hook that failed. So an operation is only left for later when its operands are of the right types;
  * where they need not be, the program checks them, and fails as the operation would have.
  *
- * Functions of the script are taken to work.
+ * Functions of the script that cannot be called now are taken to work.
  */
 
 import { type Abstract, alternativesOf, typeOf } from "./abstract.ts";
@@ -15,12 +15,15 @@ import type { Specializer } from "./specializer.ts";
 export interface Part {
   readonly types: readonly string[] | undefined;
   readonly value?: Abstract;
+  readonly isTrusted?: boolean;
   /** A string that may be longer than a record has room for. */
   readonly isLong?: boolean;
 }
 
 export const part = (...types: string[]): Part => ({ types });
 export const UNKNOWN: Part = { types: undefined };
+/** What a function gives that has to be trusted, since it cannot be called now. */
+export const TRUSTED: Part = { types: undefined, isTrusted: true };
 export const partOf = (s: Specializer, value: Abstract): Part => ({
   types: [...new Set(alternativesOf(value).map(typeOf))],
   value,
@@ -31,9 +34,9 @@ export const partOf = (s: Specializer, value: Abstract): Part => ({
   ),
 });
 
-/** Whether every type that the part may have is one of these; nobody knows better than the script's own functions. */
-export const isAlways = ({ types }: Part, allowed: readonly string[]): boolean =>
-  types === undefined || types.every((type) => allowed.includes(type));
+/** Whether every type that the part may have is one of these. */
+export const isAlways = ({ types, isTrusted = false }: Part, allowed: readonly string[]): boolean =>
+  types === undefined ? isTrusted : types.every((type) => allowed.includes(type));
 
 /** Fails in the program where the value is of no type allowed; false when it cannot be checked there. */
 export function check(
@@ -42,7 +45,8 @@ export function check(
   allowed: readonly string[],
   fail: (type: string) => void,
 ): boolean {
-  if (isAlways(given, allowed)) return true;
+  if (isAlways(given, allowed) || given.types === undefined)
+    return given.types !== undefined || given.isTrusted === true;
   if (given.value === undefined) return false;
   const rest = new Join();
   s.eachKind(given.value, (single) => {
@@ -108,6 +112,7 @@ function directives(format: string): Parameter[] | undefined {
   for (const [, letter] of found) {
     if ("cdiuxXo".includes(letter!)) wanted.push(NUMBER);
     else if (letter === "s") wanted.push(ANY);
+    else if (letter === "q") wanted.push(["string", "number", "boolean", "nil"]);
     else return undefined;
   }
   return wanted;
@@ -120,6 +125,10 @@ function signatureOf(name: string, args: readonly Part[]): Signature | undefined
   const wanted = format?.kind === "text" ? directives(format.text) : undefined;
   return wanted && signature(STRING, wanted.length + 1, TEXT, ...wanted);
 }
+
+/** Whether it is known what a function takes. */
+export const isKnown = (name: string, args: readonly Part[]): boolean =>
+  signatureOf(name, args) !== undefined;
 
 /**
  * What a native function gives that is called later with these arguments. Fails in the program where they do not fit;

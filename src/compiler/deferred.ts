@@ -1,5 +1,5 @@
 /**
- * What is printed is put together in user space: a program sends only what the packet has to give. `holesOf` finds the
+ * What is printed is put together in user space: a program sends only what the packet has to give. `printedParts` finds the
  * parts of an expression that must be evaluated in the kernel; everything around them (concatenation, `string.format`,
  * functions of the script that only compute) is evaluated later, by `evaluate`, with the holes filled.
  */
@@ -21,6 +21,7 @@ import {
   part,
   partOf,
   TEXT,
+  TRUSTED,
   UNKNOWN,
 } from "./deferred-types.ts";
 import type { LiveVariable } from "./frame.ts";
@@ -29,33 +30,51 @@ import { liveVariables, type Specializer } from "./specializer.ts";
 
 type Hole = readonly [Expression, Abstract];
 
-/** The parts of `list` to be evaluated now, with their values. */
-export function holesOf(s: Specializer, list: readonly Expression[]): Hole[] {
+/** What to print later, and the parts of it to be evaluated now, with their values. */
+export function printedParts(
+  s: Specializer,
+  list: readonly Expression[],
+): { readonly list: readonly Expression[]; readonly holes: readonly Hole[] } {
   const holes: Hole[] = [];
-  for (const e of list) visit(s, e, holes);
-  return holes;
+  const last = list.at(-1);
+  const isList = last?.kind === "vararg" || (last?.kind === "call" && !isDeferrable(s, last));
+  const single = isList ? list.slice(0, -1) : list;
+  for (const e of single) visit(s, e, holes);
+  if (!isList || s.block === undefined) return { list, holes };
+  // Each of several values is a part of its own.
+  const values = last.kind === "call" ? s.results(last) : s.frame.varargs;
+  const { line, column } = last;
+  const parts = values.map((value): Hole => [{ kind: "nil", line, column } as Expression, value]);
+  return { list: [...single, ...parts.map(([e]) => e)], holes: [...holes, ...parts] };
 }
 
 /** Collects the holes of `e`, and says what its value will be. */
 function visit(s: Specializer, e: Expression, holes: Hole[]): Part {
-  if (s.block === undefined) return UNKNOWN;
   const before = holes.length;
-  const later = s.tentatively(() => visitLater(s, e, holes));
-  if (later !== undefined) return later;
-  holes.length = before;
-  const value = s.expression(e);
-  holes.push([e, value]);
-  return partOf(s, value);
+  const later = (mayTrust: boolean): Part | undefined => {
+    const known = s.tentatively(() => visitLater(s, e, holes, mayTrust));
+    if (known === undefined) holes.length = before;
+    return known;
+  };
+  if (s.block === undefined) return UNKNOWN;
+  const known = later(false);
+  if (known !== undefined) return known;
+  const value = s.tentatively(() => s.expression(e));
+  if (value === undefined) {
+    const trusted = later(true);
+    if (trusted !== undefined) return trusted;
+  }
+  const now = value ?? s.expression(e);
+  holes.push([e, now]);
+  return partOf(s, now);
 }
 
 /** Undefined when the expression is better evaluated now. */
-function visitLater(s: Specializer, e: Expression, holes: Hole[]): Part | undefined {
+function visitLater(s: Specializer, e: Expression, holes: Hole[], mayTrust: boolean): Part | undefined {
   switch (e.kind) {
     case "nil":
-      return part("nil");
     case "true":
     case "false":
-      return part("boolean");
     case "integer":
     case "string":
       return partOf(s, s.expression(e));
@@ -63,12 +82,12 @@ function visitLater(s: Specializer, e: Expression, holes: Hole[]): Part | undefi
       return visit(s, e.inner, holes);
     case "unary": {
       if (e.op === "#") return undefined;
-      const operand = visit(s, e.operand, holes);
+      const operand = trusting(mayTrust, visit(s, e.operand, holes));
       if (e.op === "not") return part("boolean");
       return isAlways(operand, NUMBER) ? part("number") : undefined;
     }
     case "binary":
-      return visitBinary(s, e, holes);
+      return visitBinary(s, e, holes, mayTrust);
     case "table":
       for (const { key, value } of e.items) {
         if (key !== undefined) visit(s, key, holes);
@@ -76,7 +95,7 @@ function visitLater(s: Specializer, e: Expression, holes: Hole[]): Part | undefi
       }
       return part("table");
     case "call":
-      return isDeferrable(s, e) ? visitCall(s, e, holes) : undefined;
+      return isDeferrable(s, e) ? visitCall(s, e, holes, mayTrust) : undefined;
     case "vararg":
     case "function":
       return s.refuse("a list of values that is printed", "print the values one by one");
@@ -85,17 +104,21 @@ function visitLater(s: Specializer, e: Expression, holes: Hole[]): Part | undefi
   }
 }
 
+const trusting = (mayTrust: boolean, given: Part): Part =>
+  mayTrust && given.types === undefined ? TRUSTED : given;
+
 function visitBinary(
   s: Specializer,
   e: Extract<Expression, { kind: "binary" }>,
   holes: Hole[],
+  mayTrust: boolean,
 ): Part | undefined {
   const { op } = e;
   // What is behind `and` and `or` may only be evaluated when it is its turn.
   const isChoice = op === "and" || op === "or";
   if (isChoice && !isHarmless(e.right)) return undefined;
-  const left = visit(s, e.left, holes);
-  const right = visit(s, e.right, holes);
+  const left = trusting(mayTrust, visit(s, e.left, holes));
+  const right = trusting(mayTrust, visit(s, e.right, holes));
   if (s.block === undefined) return UNKNOWN;
   if (isChoice) {
     if (left.types === undefined || right.types === undefined) return UNKNOWN;
@@ -125,10 +148,11 @@ function visitCall(
   s: Specializer,
   e: Extract<Expression, { kind: "call" }>,
   holes: Hole[],
+  mayTrust: boolean,
 ): Part | undefined {
   // The callee's own value is a hole too: a constant.
   const callee = visit(s, e.callee, holes);
-  const args = e.args.map((arg) => visit(s, arg, holes));
+  const args = e.args.map((arg) => trusting(mayTrust, visit(s, arg, holes)));
   if (s.block === undefined) return UNKNOWN;
   s.at(e);
   if (e.method !== undefined) return calledLater(s, `string.${e.method}`, [callee, ...args], true);

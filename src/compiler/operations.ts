@@ -25,6 +25,15 @@ export interface Names {
 }
 
 const ARITHMETIC = new Set<BinaryOperator>(["+", "-", "*", "/", "//", "%"]);
+/** What the string library calls the operators in its messages. */
+const EVENTS: Readonly<Partial<Record<BinaryOperator, string>>> = {
+  "+": "add",
+  "-": "sub",
+  "*": "mul",
+  "/": "idiv",
+  "//": "idiv",
+  "%": "mod",
+};
 const named = (name: string | undefined): string => (name === undefined ? "" : ` (${name})`);
 
 const COMPARISONS: Readonly<Record<"<" | "<=" | ">" | ">=", Comparison>> = {
@@ -57,6 +66,10 @@ export abstract class Operations extends ProgramFrame {
             "arithmetic on a string of the packet",
             "use string.byte or string.unpack to get integers",
           );
+        if ((x === undefined || y === undefined) && !isBitwise && (a.kind === "text" || b.kind === "text")) {
+          this.fail(`attempt to ${EVENTS[op]} a '${typeOf(a)}' with a '${typeOf(b)}'`);
+          return NIL;
+        }
         const wrong = x === undefined || (isBitwise && a.kind !== "int") ? a : b;
         if (x === undefined || y === undefined || (isBitwise && (a.kind !== "int" || b.kind !== "int"))) {
           const what = isBitwise ? "perform bitwise operation on" : "perform arithmetic on";
@@ -132,7 +145,7 @@ export abstract class Operations extends ProgramFrame {
         "jeq",
         y,
         0n,
-        () => this.fail(op === "%" ? "attempt to perform 'n%%0'" : "attempt to divide by zero"),
+        () => this.fail(op === "%" ? "attempt to perform 'n%0'" : "attempt to divide by zero"),
         () => this.goto(rest),
       );
       this.land(rest);
@@ -450,7 +463,7 @@ export abstract class Operations extends ProgramFrame {
       at = this.binary("add", at, slice.length);
     }
     this.pad(at);
-    return { kind: "slice", base: this.heapRead, offset: start, length };
+    return this.paddedString({ kind: "slice", base: this.heapRead, offset: start, length });
   }
 
   /** Copies a string to the heap; there is room. */
@@ -460,6 +473,14 @@ export abstract class Operations extends ProgramFrame {
     // Place and length together must end within the page: both bounds are constants to the verifier.
     const to = this.heapAddress(at);
     this.copy(to, length, this.address(slice.base, slice.offset));
+  }
+
+  /** Strings on the heap with zeros behind them; what is cut from one has none. */
+  protected readonly padded = new WeakSet<Slice>();
+
+  protected paddedString(slice: Slice): Slice {
+    this.padded.add(slice);
+    return slice;
   }
 
   /** Zeros behind a string. */

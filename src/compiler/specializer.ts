@@ -37,7 +37,8 @@ import {
 } from "./abstract.ts";
 import { lookUp } from "./constant-table.ts";
 import { Join } from "./control.ts";
-import { DEFERRED, holesOf, pureClosure } from "./deferred.ts";
+import { DEFERRED, printedParts, pureClosure } from "./deferred.ts";
+import { calledLater, isKnown, partOf } from "./deferred-types.ts";
 import { CannotCompile } from "./diagnostics.ts";
 import { decimal } from "./format.ts";
 import { Frame, type LiveVariable } from "./frame.ts";
@@ -194,13 +195,25 @@ export class Specializer extends Operations {
     }
   }
 
-  /** Runs `action`; when it gives nothing, all that it emitted is taken back. */
+  /** Runs `action`; when it gives nothing, or cannot be compiled, all that it emitted is taken back. */
   tentatively<T>(action: () => T | undefined): T | undefined {
     const mark = this.mark();
     const cells = new Map(this.cells);
     const facts = new Map(this.facts);
-    const result = action();
-    if (result !== undefined) return result;
+    const { frame, source, span } = this;
+    const handlers = this.handlers.length;
+    const scopes = frame.scopes.length;
+    try {
+      const result = action();
+      if (result !== undefined) return result;
+    } catch (error) {
+      if (!(error instanceof CannotCompile)) throw error;
+      this.frame = frame;
+      this.source = source;
+      this.handlers.length = handlers;
+      frame.scopes.length = scopes;
+    }
+    this.span = span;
     mark.undo();
     this.cells = cells;
     this.facts = facts;
@@ -355,13 +368,14 @@ export class Specializer extends Operations {
     this.land(done);
     if (this.block === undefined) return NIL;
     this.pad(this.binary("add", start, slice.length));
-    return { kind: "slice", base: this.heapRead, offset: start, length: slice.length };
+    return this.paddedString({ kind: "slice", base: this.heapRead, offset: start, length: slice.length });
   }
 
   /** The address of a string as a key of `keyBytes` bytes, zeros behind it; it is no longer than that. */
   paddedKey(slice: Slice, keyBytes: number): Value {
     this.shared.requirePadding(keyBytes);
-    const built = slice.base === this.heapRead ? slice : (this.build([slice]) as Slice);
+    const built = this.padded.has(slice) ? slice : this.build([slice]);
+    if (built.kind !== "slice") return this.heapRead;
     return this.heapAddress(built.offset);
   }
 
@@ -587,6 +601,11 @@ export class Specializer extends Operations {
       const types = DEFERRED[name];
       if (!(error instanceof CannotCompile) || types === undefined) throw error;
       mark.undo();
+      // It must not fail when nobody can change the verdict any more.
+      const parts = args.map((arg) => partOf(this, arg));
+      if (isKnown(name, parts) && calledLater(this, name, parts, this.skippedArguments > 0) === undefined)
+        throw error;
+      if (this.block === undefined) return [];
       return this.#defer(f, args, types) ?? this.#rethrow(error);
     }
   }
@@ -760,10 +779,10 @@ export class Specializer extends Operations {
 
   /** What is printed is put together in user space, from what the packet has to give. */
   #print(e: CallExpression): void {
-    const holes = holesOf(this, e.args);
+    const { list, holes } = printedParts(this, e.args);
     if (this.block === undefined) return;
     this.at(e);
-    this.log("print", e.args, holes);
+    this.log("print", list, holes);
   }
 
   #unary(e: Extract<Expression, { kind: "unary" }>): Abstract {
@@ -773,7 +792,16 @@ export class Specializer extends Operations {
     this.at(e);
     return this.dispatch(value, (single) => {
       if (e.op === "#") return this.lengthOperator(single, name);
+      if (e.op === "-" && (single.kind === "slice" || single.kind === "deferred"))
+        this.refuse(
+          "arithmetic on a string of the packet",
+          "use string.byte or string.unpack to get integers",
+        );
       const number = this.numeral(single);
+      if (number === undefined && e.op === "-" && single.kind === "text") {
+        this.fail("attempt to unm a 'string' with a 'string'");
+        return NIL;
+      }
       if (number === undefined || (e.op === "~" && single.kind !== "int")) {
         const what = e.op === "-" ? "perform arithmetic on" : "perform bitwise operation on";
         this.fail(`attempt to ${what} a ${typeOf(single)} value${name === undefined ? "" : ` (${name})`}`);
@@ -1018,9 +1046,7 @@ export class Specializer extends Operations {
             : this.tableField(object.table, known.value, e);
         });
       default: {
-        const field =
-          typeof constant?.value === "string" && name === undefined ? ` (field '${constant.value}')` : "";
-        this.fail(`attempt to index a ${typeOf(object)} value${name === undefined ? field : ` (${name})`}`);
+        this.fail(`attempt to index a ${typeOf(object)} value${name === undefined ? "" : ` (${name})`}`);
         return NIL;
       }
     }

@@ -144,7 +144,7 @@ local mixed = { [4] = "four", [6] = 6, [17] = false, x = "y", a = 0, [true] = 11
 local many, names = {}, {}
 for i = 1, 40 do many[i * 6] = i * i - 100 end
 for i = 1, 20 do names["n" .. i] = i end
-names.example, names.com, names["www.example.com"], names.a, names["a\\0"] = 100, -1, math.mininteger, 7, 8
+names.example, names.com, names["www.example.com"], names.a, names["a\\0b"] = 100, -1, math.mininteger, 7, 8
 local config = { limit = 12, name = "example", deep = { on = true, n = 3 } }
 local class = setmetatable({}, { __index = { inherited = 77 } })
 local function clamp(v, low, high) if v < low then return low elseif v > high then return high end return v end
@@ -259,6 +259,7 @@ end }
       [inLoop ? 0 : 2, () => this.#genericFor()],
       [2, () => this.#protected()],
       [2, () => this.#several()],
+      [2, () => this.#later()],
       [1, () => this.#helper()],
       [2, () => this.#guardedReturn()],
       [1, () => this.#localTable()],
@@ -359,16 +360,18 @@ end }
   }
 
   #while(): void {
+    const start = this.#c.pick(["0", this.#bounded(9)]);
     const name = this.#declare("integer");
-    this.#line(`local ${name} = ${this.#c.pick(["0", this.#bounded(9)])}`);
+    this.#line(`local ${name} = ${start}`);
     this.#line(`while ${name} < ${this.#bounded(30)} do`);
     this.#loop(() => this.#line(`${name} = ${name} + ${this.#c.pick(["1", "2", "7"])}`));
     this.#line("end");
   }
 
   #repeat(): void {
+    const start = this.#bounded(30);
     const name = this.#declare("integer");
-    this.#line(`local ${name} = ${this.#bounded(30)}`);
+    this.#line(`local ${name} = ${start}`);
     this.#line("repeat");
     this.#loop(() => this.#line(`${name} = ${name} - 1 - ${this.#bounded(3)}`));
     this.#line(`until ${name} <= 0 or ${this.#condition(1)}`);
@@ -398,8 +401,8 @@ end }
   }
 
   #protected(): void {
-    const ok = this.#declare("boolean");
     const c = this.#c;
+    const ok = this.#name("v");
     if (c.chance(40)) {
       const result = this.#name("r");
       this.#line(
@@ -419,10 +422,11 @@ end }
         ])()})`,
       );
       this.#line(`print(${ok}, ${result})`);
+      this.#locals.push({ name: ok, type: "boolean", isAssignable: true });
       return;
     }
     this.#line(`local ${ok} = pcall(function()`);
-    const { [0]: before } = [this.#inFunction];
+    const before = this.#inFunction;
     this.#inFunction = "boolean";
     const loops = this.#loops;
     this.#loops = 0;
@@ -430,6 +434,7 @@ end }
     this.#loops = loops;
     this.#inFunction = before;
     this.#line("end)");
+    this.#locals.push({ name: ok, type: "boolean", isAssignable: true });
   }
 
   /** Several values at once. */
@@ -564,7 +569,7 @@ end }
       () => `local x = -${this.#atom(this.#variable("maybe string") ?? "nil")}`,
       () => `print("x" .. ${this.#variable("maybe integer") ?? "nil"})`,
       () => `print(1 + ${this.#variable("maybe integer") ?? "nil"})`,
-      () => `print(("%d %s"):format(${this.#variable("maybe integer") ?? "nil"}, ${this.#integer(0)}))`,
+      () => `print(("%d %s"):format(${this.#variable("maybe integer") ?? "nil"}, (${this.#integer(0)})))`,
       () => `print(string.format("%x", ${this.#variable("maybe integer") ?? "nil"}))`,
       () => `print((${this.#string(1)}):sub(${this.#variable("maybe integer") ?? "nil"}))`,
       () => `local x = ${this.#integer(1)} < ${this.#string(0)}`,
@@ -592,6 +597,25 @@ end }
       [1, () => this.#expression("maybe integer", 1)],
       [1, () => this.#integer(1)],
     ])();
+  }
+
+  /** A text that is only printed. */
+  #later(): void {
+    const c = this.#c;
+    const name = this.#name("s");
+    this.#line(
+      `local ${name} = ${c.pick([
+        () => `string.format("%d:%x", ${this.#integer(2)}, ${this.#integer(1)})`,
+        () => `("%s"):format(${this.#expression(this.#type(), 1)})`,
+        () => `"n=" .. ${this.#atom(this.#integer(2))}`,
+        () => `tostring(${this.#integer(2)}) .. "/" .. ${this.#atom(this.#string(1))}`,
+        () => `("%d"):format(${this.#variable("maybe integer") ?? "1"})`,
+        () => `(${this.#string(1)}):sub(1, 30):reverse()`,
+        () => `string.gsub(${this.#string(1)}, "%a", string.upper)`,
+        () => `(${this.#string(0)}):rep(${this.#bounded(4)})`,
+      ])()}`,
+    );
+    if (c.chance(80)) this.#line(`print(${name})`);
   }
 
   // ---- expressions

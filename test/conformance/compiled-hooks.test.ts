@@ -1,0 +1,183 @@
+/** What compiled hooks have to get right, one case each: as the Lua VM, verdict and log. Most were found by chance. */
+
+import { describe, expect, test } from "vitest";
+import { EXAMPLE_LAYOUT } from "../../src/compiler/target.ts";
+import { ipPacket } from "../../src/kernel/testing.ts";
+import { InterpretedHook, type Outcome, VmHook } from "../differential/hook-machines.ts";
+
+const HEAD = `local netfilter, nf = require("netfilter"), require("linux.nf")
+local none
+local texts = { [0] = "a", "example", "www" }
+local names = {} for i = 1, 20 do names["n" .. i] = i end names.example, names.a = 100, 7
+local function maybe(v) if v < 30 then return v end return nil end
+local function blame(v) if v > 9 then error("too large", 2) end return v end
+netfilter.register{ pf = nf.proto.IPV4, hooknum = nf.inet.LOCAL_OUT, priority = 0, hook = function(skb) local d = skb:data()
+`;
+
+/** UDP from port 1000 to 2000; bytes 28 to 47 are the text. */
+const PACKET = ipPacket({ payload: Buffer.from("Host: example.org=12") });
+const LINE = HEAD.split("\n").length;
+
+function run(body: string): Outcome {
+  const vm = new VmHook(`${HEAD}${body}\nend }`);
+  const wanted = vm.run(PACKET);
+  const compiled = vm.compile(EXAMPLE_LAYOUT);
+  expect(compiled.refusals).toEqual([]);
+  const hook = new InterpretedHook(vm, compiled, EXAMPLE_LAYOUT);
+  for (const linearBytes of [PACKET.length, 20, 0]) {
+    const got = hook.run(PACKET, linearBytes);
+    expect([got.verdict, got.lines]).toEqual([wanted.verdict, wanted.lines]);
+    expect(got.isPunted).toBe(false);
+  }
+  return wanted;
+}
+
+const failure = (body: string): string => {
+  const { verdict, lines } = run(`${body} return 0`);
+  // A hook that fails accepts the packet.
+  expect(verdict).toBe("accept");
+  return lines.at(-1)!.replace(`test.lua:${LINE}: `, "");
+};
+
+describe("errors say what they say in the VM", () => {
+  test.each([
+    ["local x = 1 // (d:getuint8(6))", "attempt to divide by zero"],
+    ["local x = 1 % (d:getuint8(6))", "attempt to perform 'n%0'"],
+    ["assert(d:getuint8(0) == 1)", "assertion failed!"],
+    ["assert(d:getuint8(0) == 1, 'not so')", "not so"],
+    ["local x = -'x'", "attempt to unm a 'string' with a 'string'"],
+    ["local x = 'x' + d:getuint8(0)", "attempt to add a 'string' with a 'number'"],
+    ["local x = d:getuint8(0) // 'x'", "attempt to idiv a 'number' with a 'string'"],
+    ["local x = d:getuint8(0) / 'x'", "attempt to idiv a 'number' with a 'string'"],
+    ["local x = none * 'x'", "attempt to mul a 'nil' with a 'string'"],
+    [
+      "local x = d:getuint8(0) & 'x'",
+      "attempt to perform bitwise operation on a string value (constant 'x')",
+    ],
+    ["assert()", "bad argument #1 to 'assert' (value expected)"],
+    ["string.byte(none)", "bad argument #1 to 'byte' (string expected, got nil)"],
+    ["local x = d:getstring(2, 3):sub(none)", "bad argument #1 to 'sub' (number expected, got nil)"],
+    ["local x = string.sub(d:getstring(2, 3), none)", "bad argument #2 to 'sub' (number expected, got nil)"],
+    ["local x = ('x'):rep(none)", "bad argument #1 to 'rep' (number expected, got nil)"],
+    ["local x = d:getstring(4, 0)", "bad argument #1 to 'getstring' (out of bounds)"],
+    ["local x = d:getstring(4, -1)", "bad argument #1 to 'getstring' (out of bounds)"],
+    ["for i = 1, none do end", "bad 'for' limit (number expected, got nil)"],
+    ["for i = {}, 1 do end", "bad 'for' initial value (number expected, got table)"],
+    ["blame(d:getuint8(8))", "too large"],
+    ["local x = (maybe(64)).y", "attempt to index a nil value"],
+  ])("%s", (body, message) => {
+    expect(failure(body)).toBe(message);
+  });
+
+  test("pcall calls functions from nowhere", () => {
+    const { lines } = run(
+      "print(pcall(error, 'boom')) print(pcall(error)) print(pcall(blame, d:getuint8(8))) print(pcall(string.byte, none)) return 1",
+    );
+    expect(lines).toEqual([
+      "false\tboom",
+      "false\t<no error object>",
+      "false\ttoo large",
+      "false\tbad argument #1 to 'string.byte' (string expected, got no value)",
+    ]);
+  });
+});
+
+describe("what is printed later fails now", () => {
+  test.each([
+    ["print('x' .. maybe(d:getuint8(8)))", "attempt to concatenate a nil value"],
+    ["local v = maybe(d:getuint8(8)) print('x' .. v)", "attempt to concatenate a nil value (local 'v')"],
+    [
+      "local v = maybe(d:getuint8(8)) print(1 + v)",
+      "attempt to perform arithmetic on a nil value (local 'v')",
+    ],
+    ["local v = maybe(d:getuint8(8)) print(-v)", "attempt to perform arithmetic on a nil value (local 'v')"],
+    [
+      "local v = maybe(d:getuint8(8)) print(('%d'):format(v))",
+      "bad argument #1 to 'format' (number expected, got nil)",
+    ],
+    [
+      "local v = maybe(d:getuint8(8)) print(string.format('%x', v))",
+      "bad argument #2 to 'format' (number expected, got nil)",
+    ],
+    [
+      "local v = maybe(d:getuint8(8)) local s = ('%d'):format(v) print(s)",
+      "bad argument #1 to 'format' (number expected, got nil)",
+    ],
+    ["print(1 // d:getuint8(6))", "attempt to divide by zero"],
+  ])("%s", (body, message) => {
+    expect(failure(body)).toBe(message);
+  });
+
+  test("and is not evaluated twice", () => {
+    const { lines } = run(
+      "local n = 0 local function next() n = n + 1 return n end print(-next() // d:getuint8(0)) print(n) return 1",
+    );
+    expect(lines).toEqual(["-1", "1"]);
+  });
+});
+
+describe("values", () => {
+  test.each([
+    [
+      "the last numbers there are",
+      "for i = math.maxinteger - d:getuint8(6) - 2, math.maxinteger do print(i) end",
+      3,
+    ],
+    ["and the first", "for i = math.mininteger + d:getuint8(6) + 3, math.mininteger, -2 do print(i) end", 2],
+    [
+      "what is cut from a built string, as a key",
+      "local w = 'xexample' .. d:getstring(28, 4) print(names[w:sub(2, 8)])",
+      1,
+    ],
+    [
+      "a string as long as no key",
+      "print(names[('key' .. d:getstring(28, 4)):rep(1)], names['longer than all' .. d:getstring(28, 9)])",
+      1,
+    ],
+    [
+      "a string of one of several kinds, as a key",
+      "local s = texts[#d & 3] or d:getstring(34, 7) print(s, names[s])",
+      1,
+    ],
+    [
+      "a match in a string that is too long to be logged",
+      "print(d:getstring(20):match('%a+='), (d:getstring(20):find('=', 1, true)))",
+      1,
+    ],
+    [
+      "a variable that a loop compares with constants",
+      "for i = 0, #d - 1, 7 do if i == 7 or i == 14 then print(i) end end",
+      2,
+    ],
+  ])("%s", (_, body, lines) => {
+    const outcome = run(`${body} return 1`);
+    expect(outcome.lines).toHaveLength(lines);
+    expect(outcome.lines).not.toContain("nil");
+  });
+});
+
+describe("refusals", () => {
+  const refusals = (body: string) => new VmHook(`${HEAD}${body}\nend }`).compile(EXAMPLE_LAYOUT).refusals;
+
+  test.each([
+    ["local x = d:getstring(0, 4) < d:getstring(4, 4)", "an order of strings"],
+    ["local x = d:getstring(0, 4) + 1", "arithmetic on a string of the packet"],
+    ["local x = 1 - -d:getstring(0, 4)", "arithmetic on a string of the packet"],
+  ])("%s", (body, reason) => {
+    const [refusal, ...others] = refusals(`  ${body} return 1`);
+    expect(others).toEqual([]);
+    expect(refusal!.span).toMatchObject({ chunk: "test.lua", line: LINE });
+    expect(refusal!.span!.column).toBe(body.search(/[<+]| -d/) + (body.includes("-d") ? 4 : 3));
+    expect(refusal!.reason).toBe(reason);
+    expect(refusal!.advice).not.toBe("");
+  });
+
+  test("keys that only zeros tell apart", () => {
+    const body = "local t = names return t[d:getstring(28, 4)]";
+    const script = `${HEAD.replace("names.example", 'names["n1\\0"] = 1 names.example')}${body}\nend }`;
+    const { refusals } = new VmHook(script).compile(EXAMPLE_LAYOUT);
+    expect(refusals.map(({ reason }) => reason)).toEqual([
+      "a table with keys that differ only in zeros at their end",
+    ]);
+  });
+});

@@ -1,0 +1,103 @@
+/** Generated hooks and packets on several machines, what differs made small. */
+
+import { CannotCompile } from "../../src/compiler/diagnostics.ts";
+import type { KernelLayout } from "../../src/compiler/target.ts";
+import { Choices, shrink } from "./choices.ts";
+import { generateHook } from "./hook-generator.ts";
+import { differenceOf, InterpretedHook, KernelHook, VmHook } from "./hook-machines.ts";
+import { generatePacket } from "./hook-packets.ts";
+
+export const PACKETS = 20;
+
+export interface Counts {
+  hooks: number;
+  /** Hooks that were judged on a packet. */
+  pairs: number;
+  /** Hooks that the compiler refused, or parts of them. */
+  refused: number;
+  /** Programs that the kernel took, and the instructions it looked at for them. */
+  loaded: number;
+  verifiedInstructions: number;
+  /** Packets left to user space, runs that the budget ended: neither is compared. */
+  punted: number;
+  stopped: number;
+}
+
+export const noCounts = (): Counts => ({
+  hooks: 0,
+  pairs: 0,
+  refused: 0,
+  loaded: 0,
+  verifiedInstructions: 0,
+  punted: 0,
+  stopped: 0,
+});
+
+/** Runs the hook and the packets of these choices; gives what is wrong with them, if anything. */
+export function runHook(
+  c: Choices,
+  layout: KernelLayout,
+  isInKernel: boolean,
+  counts: Counts = noCounts(),
+): string | undefined {
+  const source = generateHook(c);
+  const vm = new VmHook(source);
+  counts.hooks++;
+  let compiled: ReturnType<VmHook["compile"]>;
+  try {
+    compiled = vm.compile(layout);
+  } catch (error) {
+    if (!(error instanceof CannotCompile)) return `${source}\n${(error as Error).stack}`;
+    counts.refused++;
+    return undefined;
+  }
+  if (compiled.refusals.length > 0) counts.refused++;
+  const interpreted = new InterpretedHook(vm, compiled, layout);
+  let kernel: KernelHook | undefined;
+  try {
+    if (isInKernel) {
+      kernel = new KernelHook(vm, compiled);
+      counts.loaded++;
+      counts.verifiedInstructions += kernel.programs.programs[0]!.verifiedInstructions;
+    }
+    for (let i = 0; i < PACKETS; i++) {
+      const packet = generatePacket(c);
+      const linearBytes = c.below(packet.length);
+      const wanted = vm.run(packet);
+      counts.pairs++;
+      if (wanted.isStopped) counts.stopped++;
+      const runs = [
+        ["interpreter", () => interpreted.run(packet)],
+        [`interpreter, ${linearBytes} bytes linear`, () => interpreted.run(packet, linearBytes)],
+        ["kernel", () => kernel?.run(packet)],
+      ] as const;
+      for (const [name, run] of runs) {
+        const got = run();
+        if (got === undefined) continue;
+        if (got.isPunted) counts.punted++;
+        const difference = differenceOf(wanted, got);
+        if (difference !== undefined)
+          return `${source}\n${name}, packet ${Buffer.from(packet).toString("hex")}\n${difference}`;
+      }
+    }
+    return undefined;
+  } catch (error) {
+    return `${source}\n${(error as Error).stack}`;
+  } finally {
+    kernel?.close();
+  }
+}
+
+/** The smallest choices found with which something is wrong, and what. */
+export function smallest(choices: readonly number[], layout: KernelLayout, isInKernel: boolean): string {
+  const judge = (list: readonly number[]): string | undefined => {
+    try {
+      return runHook(new Choices(list), layout, isInKernel);
+    } catch {
+      // Shorter choices may make a script that does not load: that is another matter.
+      return undefined;
+    }
+  };
+  const least = shrink(choices, (tries) => tries.map((list) => judge(list) !== undefined));
+  return judge(least) ?? "nothing when it is run again";
+}
