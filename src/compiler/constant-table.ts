@@ -157,6 +157,8 @@ function lookInMap(s: Specializer, table: LuaTable, entries: readonly Entry[], k
   else s.goto(search);
   s.land(search);
   const place = isText ? s.paddedKey(key, keyBytes) : s.wordKey(key as Int);
+  // To make the key room on the heap is needed.
+  if (s.block === undefined) return NIL;
   const value = s.helper(BPF_FUNC.BPF_FUNC_map_lookup_elem, [s.map(name), place], "pointer");
   s.fork(
     "jeq",

@@ -5,12 +5,24 @@
  */
 
 import type { Block, Expression, FunctionBody, Variable } from "../lua/ast.ts";
-import { isItself, needsCell } from "../lua/emit-names.ts";
+import { describe, isItself, needsCell } from "../lua/emit-names.ts";
 import type { LuaState } from "../lua/state.ts";
 import { blocksOf, expressionsOf, operandsOf } from "../lua/syntax-walk.ts";
 import { LuaTable } from "../lua/table.ts";
 import { firstResult, type LuaFunction, type LuaValue, resultList } from "../lua/value.ts";
 import { type Abstract, alternativesOf, type Closure, type Single, typeOf } from "./abstract.ts";
+import {
+  calledLater,
+  check,
+  isAlways,
+  isDivisor,
+  NUMBER,
+  type Part,
+  part,
+  partOf,
+  TEXT,
+  UNKNOWN,
+} from "./deferred-types.ts";
 import type { LiveVariable } from "./frame.ts";
 import { PURE } from "./intrinsics.ts";
 import { liveVariables, type Specializer } from "./specializer.ts";
@@ -24,45 +36,104 @@ export function holesOf(s: Specializer, list: readonly Expression[]): Hole[] {
   return holes;
 }
 
-function visit(s: Specializer, e: Expression, holes: Hole[]): void {
-  if (s.block === undefined) return;
+/** Collects the holes of `e`, and says what its value will be. */
+function visit(s: Specializer, e: Expression, holes: Hole[]): Part {
+  if (s.block === undefined) return UNKNOWN;
+  const before = holes.length;
+  const later = s.tentatively(() => visitLater(s, e, holes));
+  if (later !== undefined) return later;
+  holes.length = before;
+  const value = s.expression(e);
+  holes.push([e, value]);
+  return partOf(s, value);
+}
+
+/** Undefined when the expression is better evaluated now. */
+function visitLater(s: Specializer, e: Expression, holes: Hole[]): Part | undefined {
   switch (e.kind) {
     case "nil":
+      return part("nil");
     case "true":
     case "false":
+      return part("boolean");
     case "integer":
     case "string":
-      return;
+      return partOf(s, s.expression(e));
     case "paren":
-      visit(s, e.inner, holes);
-      return;
-    case "unary":
-      if (e.op === "#") break;
-      visit(s, e.operand, holes);
-      return;
+      return visit(s, e.inner, holes);
+    case "unary": {
+      if (e.op === "#") return undefined;
+      const operand = visit(s, e.operand, holes);
+      if (e.op === "not") return part("boolean");
+      return isAlways(operand, NUMBER) ? part("number") : undefined;
+    }
     case "binary":
-      // What is behind `and` and `or` may only be evaluated when it is its turn.
-      if ((e.op === "and" || e.op === "or") && !isHarmless(e.right)) break;
-      visit(s, e.left, holes);
-      visit(s, e.right, holes);
-      return;
+      return visitBinary(s, e, holes);
     case "table":
       for (const { key, value } of e.items) {
         if (key !== undefined) visit(s, key, holes);
         visit(s, value, holes);
       }
-      return;
+      return part("table");
     case "call":
-      if (!isDeferrable(s, e)) break;
-      // The callee's own value is a hole too: a constant.
-      visit(s, e.callee, holes);
-      for (const arg of e.args) visit(s, arg, holes);
-      return;
+      return isDeferrable(s, e) ? visitCall(s, e, holes) : undefined;
     case "vararg":
     case "function":
-      s.refuse("a list of values that is printed", "print the values one by one");
+      return s.refuse("a list of values that is printed", "print the values one by one");
+    default:
+      return undefined;
   }
-  holes.push([e, s.expression(e)]);
+}
+
+function visitBinary(
+  s: Specializer,
+  e: Extract<Expression, { kind: "binary" }>,
+  holes: Hole[],
+): Part | undefined {
+  const { op } = e;
+  // What is behind `and` and `or` may only be evaluated when it is its turn.
+  const isChoice = op === "and" || op === "or";
+  if (isChoice && !isHarmless(e.right)) return undefined;
+  const left = visit(s, e.left, holes);
+  const right = visit(s, e.right, holes);
+  if (s.block === undefined) return UNKNOWN;
+  if (isChoice) {
+    if (left.types === undefined || right.types === undefined) return UNKNOWN;
+    const kept = op === "or" ? left.types.filter((type) => type !== "nil") : left.types;
+    return { types: [...new Set([...kept, ...right.types])] };
+  }
+  if (op === "==" || op === "~=") return part("boolean");
+  const both = (types: readonly string[]): boolean => isAlways(left, types) && isAlways(right, types);
+  if (op === "..") {
+    s.at(e);
+    const joins = (given: Part, operand: Expression): boolean =>
+      check(s, given, TEXT, (type) => {
+        const name = describe(operand, s.frame.body);
+        s.fail(`attempt to concatenate a ${type} value${name === undefined ? "" : ` (${name})`}`);
+      });
+    return joins(left, e.left) && joins(right, e.right)
+      ? { types: ["string"], isLong: left.isLong === true || right.isLong === true }
+      : undefined;
+  }
+  if (["<", "<=", ">", ">="].includes(op))
+    return both(NUMBER) || both(["string"]) ? part("boolean") : undefined;
+  if (["/", "//", "%"].includes(op) && !isDivisor(right, s)) return undefined;
+  return both(NUMBER) ? part("number") : undefined;
+}
+
+function visitCall(
+  s: Specializer,
+  e: Extract<Expression, { kind: "call" }>,
+  holes: Hole[],
+): Part | undefined {
+  // The callee's own value is a hole too: a constant.
+  const callee = visit(s, e.callee, holes);
+  const args = e.args.map((arg) => visit(s, arg, holes));
+  if (s.block === undefined) return UNKNOWN;
+  s.at(e);
+  if (e.method !== undefined) return calledLater(s, `string.${e.method}`, [callee, ...args], true);
+  const native = callee.value?.kind === "function" ? s.script.nameOf(callee.value.f) : undefined;
+  return native === undefined ? UNKNOWN : calledLater(s, native, args, false);
 }
 
 const isHarmless = (e: Expression): boolean =>

@@ -1,5 +1,6 @@
 /** Variables of one activation of a function: which cell each has, up through the functions around it. */
 
+import type { SourceSpan } from "../ebpf/program-builder.ts";
 import type { FunctionBody, Variable } from "../lua/ast.ts";
 import type { LuaValue } from "../lua/value.ts";
 import type { Abstract, Cell } from "./abstract.ts";
@@ -22,6 +23,8 @@ export class Frame {
   /** Where its results go. */
   readonly returns: Join;
   varargs: readonly Abstract[] = [];
+  /** Where the call is that made it; undefined when no line of the script made it. */
+  calledAt: SourceSpan | undefined;
   /** How it was reached: unique along a run, the same in each attempt. */
   readonly path: string;
   readonly depth: number;

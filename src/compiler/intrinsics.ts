@@ -59,7 +59,9 @@ export const PURE: ReadonlySet<string> = new Set([
 
 /** `bad argument #n to 'name' (problem)`. This path ends. */
 function argumentFails(s: Specializer, n: number, name: string, problem: string): void {
-  s.fail(`bad argument #${n} to '${name}' (${problem})`);
+  // What `pcall` calls itself is not told how many arguments there are.
+  const shown = s.isBare ? problem.replace("got nil", "got no value") : problem;
+  s.fail(`bad argument #${n - s.skippedArguments} to '${name}' (${shown})`);
 }
 
 /** An argument as an integer; on paths where it is none the hook fails. Undefined: no path is left. */
@@ -467,6 +469,57 @@ const unpack: Intrinsic = (s, args, name) => {
   return values;
 };
 
+const pack: Intrinsic = (s, args, name) => {
+  const format = constantString(s, args, 1, name, "a format");
+  if (format === undefined) return [];
+  const steps: Step[] = [];
+  for (let part: PackFormat | undefined = packFormat(format); part !== undefined; part = part.following())
+    steps.push(...part.steps);
+  const areIntegers = steps.every(
+    ({ op, size, alignment }) => (op === STEP.unsigned || op === STEP.signed) && size <= 8 && alignment <= 1,
+  );
+  if (!areIntegers || steps.length > 32)
+    return s.refuse("string.pack of other things than a few integers", "put strings together with ..");
+  const bytes = steps.reduce((sum, { size }) => sum + size, 0);
+  const values: Operand[] = [];
+  for (const [i, { op, size }] of steps.entries()) {
+    const value = integerArgument(s, args, i + 2, name);
+    if (value === undefined) return [];
+    values.push(value);
+    if (size === 8) continue;
+    const bits = BigInt(8 * size);
+    const fits = new Join();
+    const problem = op === STEP.signed ? "integer overflow" : "unsigned overflow";
+    // Of a signed one the lowest number becomes 0.
+    const shifted = op === STEP.signed ? s.binary("add", value, 1n << (bits - 1n)) : value;
+    s.fork(
+      "jgt",
+      shifted,
+      (1n << bits) - 1n,
+      () => argumentFails(s, i + 2, name, problem),
+      () => s.goto(fits),
+    );
+    s.land(fits);
+    if (s.block === undefined) return [];
+  }
+  const start = s.reserveBytes(BigInt(bytes));
+  if (s.block === undefined) return [];
+  let at = 0;
+  for (const [i, { size, littleEndian }] of steps.entries()) {
+    for (let done = 0; done < size; ) {
+      const piece = ([8, 4, 2, 1] as const).find((wanted) => done + wanted <= size)!;
+      const word = s.binary("rsh", values[i]!, BigInt(8 * done));
+      const to = at + (littleEndian ? done : size - done - piece);
+      const stored = littleEndian || piece === 1 ? word : s.swap((8 * piece) as 16, word);
+      s.store(piece, s.writable(s.binary("add", start, BigInt(to))), 0, stored);
+      done += piece;
+    }
+    at += size;
+  }
+  s.padBytes(s.binary("add", start, BigInt(bytes)));
+  return [{ kind: "slice", base: s.heapRead, offset: start, length: BigInt(bytes) }];
+};
+
 /** Takes one option's value; gives the place behind it. */
 function unpackStep(
   s: Specializer,
@@ -601,13 +654,18 @@ const BASE: Record<string, Intrinsic> = {
     }
     return rest.slice(Number(constant < 0n ? constant : constant - 1n));
   },
-  assert(s, args) {
+  assert(s, args, name) {
     const [value = NIL, message = text("assertion failed!")] = args;
+    if (args.length === 0) {
+      argumentFails(s, 1, name, "value expected");
+      return [];
+    }
     const rest = new Join();
     s.byTruthOf(
       value,
       (known) => s.goto(rest, [known, ...args.slice(1)]),
-      () => s.raise(message),
+      // As `error` does it: text gets the position of the caller.
+      () => s.raise(message.kind === "text" ? text(s.positioned(message.text)) : message),
     );
     return s.land(rest);
   },
@@ -615,7 +673,16 @@ const BASE: Record<string, Intrinsic> = {
     const [value = NIL] = args;
     const level = integerArgument(s, args, 2, name, 1n);
     if (level === undefined) return [];
-    s.raise(value.kind === "text" && s.constantOf(level) !== 0n ? text(s.positioned(value.text)) : value);
+    const depth = s.constantOf(level);
+    if (depth === undefined || depth > 2n)
+      return s.refuse("an error that blames a caller further out", "leave the level out, or use 2");
+    if (value.kind !== "text" || depth <= 0n)
+      s.raise(s.eachValue(value, (single) => (single.kind === "nil" ? text("<no error object>") : single)));
+    else if (depth === 1n) s.raise(text(s.positioned(value.text)));
+    else {
+      const { calledAt } = s.frame;
+      s.raise(text(calledAt === undefined ? value.text : s.positioned(value.text, calledAt)));
+    }
     return [];
   },
   pcall(s, args) {
@@ -623,7 +690,8 @@ const BASE: Record<string, Intrinsic> = {
     const failed = new Join();
     const done = new Join();
     s.handlers.push(failed);
-    const results = s.call(f, rest, undefined);
+    const isNative = f.kind === "function" && s.script.nameOf(f.f) !== undefined;
+    const results = isNative ? s.callBare(f.f, rest) : s.callFromHost(f, rest);
     s.handlers.pop();
     s.goto(done, [TRUE, ...results]);
     const [problem] = s.land(failed);
@@ -682,6 +750,7 @@ export const INTRINSICS: Readonly<Record<string, Intrinsic>> = {
   "string.find": find(false),
   "string.match": find(true),
   "string.unpack": unpack,
+  "string.pack": pack,
   "string.format": (s, args, name) => {
     const pattern = constantString(s, args, 1, name, "a format");
     if (pattern === undefined) return [];

@@ -132,7 +132,7 @@ export abstract class Operations extends ProgramFrame {
         "jeq",
         y,
         0n,
-        () => this.fail(op === "%" ? "attempt to perform 'n%%0'" : "attempt to perform 'n//0'"),
+        () => this.fail(op === "%" ? "attempt to perform 'n%%0'" : "attempt to divide by zero"),
         () => this.goto(rest),
       );
       this.land(rest);
@@ -434,8 +434,7 @@ export abstract class Operations extends ProgramFrame {
   protected heapAddress(offset: Operand): Value {
     const constant = this.constantOf(offset);
     if (constant !== undefined) return this.address(this.heap, constant);
-    this.bound(offset, BigInt(SCRATCH.heapBytes));
-    return this.address(this.heap, offset);
+    return this.address(this.heap, this.bound(offset, BigInt(SCRATCH.heapBytes)));
   }
 
   /** A new string of these pieces. */
@@ -457,10 +456,10 @@ export abstract class Operations extends ProgramFrame {
   /** Copies a string to the heap; there is room. */
   protected copyToHeap(at: Operand, slice: Slice): void {
     if (this.constantOf(slice.length) === 0n) return;
-    this.bound(slice.length, BigInt(SCRATCH.heapBytes));
+    const length = this.bound(slice.length, BigInt(SCRATCH.heapBytes));
     // Place and length together must end within the page: both bounds are constants to the verifier.
     const to = this.heapAddress(at);
-    this.copy(to, slice.length, this.address(slice.base, slice.offset));
+    this.copy(to, length, this.address(slice.base, slice.offset));
   }
 
   /** Zeros behind a string. */

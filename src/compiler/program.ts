@@ -41,6 +41,9 @@ export interface Places {
   readonly source: string;
 }
 
+/** All bits that a number from 0 to `most` may have. */
+const bitsOf = (most: bigint): bigint => (1n << BigInt(most.toString(2).length)) - 1n;
+
 export abstract class ProgramFrame extends Control {
   readonly shared: Shared;
   readonly layout: KernelLayout;
@@ -186,8 +189,7 @@ export abstract class ProgramFrame extends Control {
           () => this.goto(cut, [int(most)]),
           () => this.goto(cut, [int(length)]),
         );
-        const bytes = (this.land(cut)[0] as Int).value as Value;
-        this.bound(bytes, most);
+        const bytes = this.bound((this.land(cut)[0] as Int).value, most);
         this.helper(BPF_FUNC.BPF_FUNC_dynptr_read, [this.scratch, bytes, dynptr, 0n, 0n]);
         const base = this.kfunc("bpf_rdonly_cast", [this.scratch, 0n], "pointer");
         this.goto(ready, [{ kind: "slice", base, offset: 0n, length: bytes }]);
@@ -291,9 +293,12 @@ export abstract class ProgramFrame extends Control {
   }
 
   /** `chunk:line: message`, as Lua has it. */
-  positioned(message: string): string {
-    return this.span === undefined ? message : `${this.span.chunk}:${this.span.line}: ${message}`;
+  positioned(message: string, at = this.span): string {
+    return at === undefined || this.isBare ? message : `${at.chunk}:${at.line}: ${message}`;
   }
+
+  /** No line of the script is where errors come from. */
+  isBare = false;
 
   /** Raises an error of Lua whose text is known. This path ends. */
   fail(message: string): void {
@@ -343,13 +348,26 @@ export abstract class ProgramFrame extends Control {
     return this.#traps;
   }
 
-  /** Shows the verifier a bound that is known here; beyond it lies a run that ends in the fallback. */
-  bound(word: Operand, most: bigint): void {
-    if (typeof word === "bigint") return;
+  /**
+   * The same word, which is from 0 to `most`, with a bound that the verifier sees: below the next power of two. A
+   * comparison of the word would not do: the verifier forgets it where the word is loaded from the stack again.
+   */
+  bound(word: Operand, most: bigint): Operand {
+    if (typeof word === "bigint") return word;
+    const { low, high } = this.rangeOf(word);
+    const result = this.ir.value("int", { low: low < 0n ? 0n : low, high: high > most ? most : high });
+    this.emit({ op: "binary", operation: "and", result, left: word, right: bitsOf(most), span: this.span });
+    return result;
+  }
+
+  /** As `bound`, but exactly; beyond it lies a run that ends in the fallback. */
+  boundExactly(word: Operand, most: bigint): Operand {
+    const result = this.bound(word, most);
+    if (most === bitsOf(most)) return result;
     const beyond = this.ir.block();
     beyond.isCold = true;
     const { cells, facts } = this;
-    this.guard(word, most, beyond);
+    this.guard(result, most, beyond);
     const { block } = this;
     const after = this.facts;
     this.block = beyond;
@@ -359,6 +377,7 @@ export abstract class ProgramFrame extends Control {
     this.block = block;
     this.cells = cells;
     this.facts = after;
+    return result;
   }
 
   /** Counts a round of a loop or a call against the budget. */
@@ -451,8 +470,7 @@ export abstract class ProgramFrame extends Control {
       () => this.goto(cut, [int(room)]),
       () => this.goto(cut, [int(length)]),
     );
-    const bytes = (this.land(cut)[0] as Int).value;
-    this.bound(bytes, room);
+    const bytes = this.bound((this.land(cut)[0] as Int).value, room);
     this.copy(this.address(record, BigInt(at + 8)), bytes, this.address(base, offset));
     return at + 8 + Number((room + 7n) & ~7n);
   }

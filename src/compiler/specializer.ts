@@ -42,7 +42,7 @@ import { CannotCompile } from "./diagnostics.ts";
 import { decimal } from "./format.ts";
 import { Frame, type LiveVariable } from "./frame.ts";
 import { INTRINSICS, PURE } from "./intrinsics.ts";
-import type { Operand, Value } from "./ir.ts";
+import { INT64_MAX, INT64_MIN, type Operand, type Value } from "./ir.ts";
 import { Operations } from "./operations.ts";
 import { appendToRope, makeRope } from "./ropes.ts";
 import type { Shared } from "./shared.ts";
@@ -91,9 +91,16 @@ export class Specializer extends Operations {
     const info = this.script.state.functionInfo(hook);
     if (info === undefined) this.refuse("a hook that is a native function", "write a function around it");
     this.#know(info);
-    this.verdict(
-      this.callLua(info.body, undefined, liveVariables(info, hook), [{ kind: "skb" }], info.source),
+    const results = this.callLua(
+      info.body,
+      undefined,
+      liveVariables(info, hook),
+      [{ kind: "skb" }],
+      info.source,
     );
+    this.source = info.source;
+    this.at(info.body);
+    this.verdict(results);
     this.epilogue();
   }
 
@@ -173,9 +180,31 @@ export class Specializer extends Operations {
       return resultList(this.script.state.call(f, ...args)).map((value) => this.abstractOf(value));
     } catch (error) {
       if (error instanceof CannotCompile) throw error;
-      this.fail(error instanceof Error ? error.message : String(error));
+      let message = error instanceof Error ? error.message : String(error);
+      const name = this.script.nameOf(f) ?? "?";
+      if (this.isBare) message = message.replace(`'${name.slice(name.indexOf(".") + 1)}'`, `'${name}'`);
+      // A call from outside the language has no place that says how many arguments were given.
+      this.fail(
+        message.replace(/^bad argument #(\d+)(.*?)(got no value)?(\)?)$/s, (_, n, rest, got = "", end) => {
+          const isGiven = Number(n) <= args.length && !this.isBare;
+          return `bad argument #${n - this.skippedArguments}${rest}${got && isGiven ? "got nil" : got}${end}`;
+        }),
+      );
       return [];
     }
+  }
+
+  /** Runs `action`; when it gives nothing, all that it emitted is taken back. */
+  tentatively<T>(action: () => T | undefined): T | undefined {
+    const mark = this.mark();
+    const cells = new Map(this.cells);
+    const facts = new Map(this.facts);
+    const result = action();
+    if (result !== undefined) return result;
+    mark.undo();
+    this.cells = cells;
+    this.facts = facts;
+    return undefined;
   }
 
   // ---- for the functions of the libraries
@@ -251,7 +280,9 @@ export class Specializer extends Operations {
           () => check(rest),
         );
     };
-    if (this.constantOf(size) !== undefined) check([offset]);
+    const constant = this.constantOf(size);
+    if (constant !== undefined && constant <= 0n) this.goto(bad);
+    else if (constant !== undefined) check([offset]);
     // A range without a byte is not valid.
     else
       this.fork(
@@ -443,6 +474,8 @@ export class Specializer extends Operations {
     const path = `${caller?.path ?? ""}/${body.id}@${this.span?.line}:${this.span?.column}#${this.#calls++}`;
     const frame = new Frame(body, outer, live, returns, path, depth);
     const { span, source: callerSource } = this;
+    frame.calledAt = this.#isFromHost ? undefined : span;
+    this.#isFromHost = false;
     this.frame = frame;
     this.source = source;
     for (const [i, parameter] of body.parameters.entries()) this.declare(parameter, args[i] ?? NIL);
@@ -472,6 +505,31 @@ export class Specializer extends Operations {
     return this.#chunks.get(body)?.instantiate(body.id, captured);
   }
 
+  /** Arguments in front that errors of the native function do not count. */
+  skippedArguments = 0;
+
+  /** As `pcall` calls a function: no line of the script is where the call is. */
+  callFromHost(f: Abstract, args: readonly Abstract[]): readonly Abstract[] {
+    this.#isFromHost = f.kind === "closure" || f.kind === "function";
+    return this.call(f, args, undefined);
+  }
+
+  #isFromHost = false;
+
+  /** As `pcall` calls a native function: nothing in the script is where its errors come from. */
+  callBare(f: LuaFunction, args: readonly Abstract[]): readonly Abstract[] {
+    const name = this.script.nameOf(f);
+    assert(name !== undefined, "a native function");
+    const { span } = this;
+    this.isBare = true;
+    try {
+      return this.#callNative(name, f, args, false);
+    } finally {
+      this.isBare = false;
+      this.span = span;
+    }
+  }
+
   /** Calls whatever `callee` may be. */
   call(callee: Abstract, args: readonly Abstract[], name: string | undefined): readonly Abstract[] {
     if (callee.kind !== "union") return this.#callSingle(callee, args, name);
@@ -486,7 +544,8 @@ export class Specializer extends Operations {
       return this.callLua(callee.body, callee.frame, callee.frame.live, args, this.source);
     if (callee.kind === "function") {
       const native = this.script.nameOf(callee.f);
-      if (native !== undefined) return this.#callNative(native, callee.f, args);
+      if (native !== undefined)
+        return this.#callNative(native, callee.f, args, name?.startsWith("method '") === true);
       const info = this.script.state.functionInfo(callee.f);
       if (info !== undefined) {
         this.#know(info);
@@ -502,7 +561,14 @@ export class Specializer extends Operations {
     return [];
   }
 
-  #callNative(name: string, f: LuaFunction, args: readonly Abstract[]): readonly Abstract[] {
+  #callNative(
+    name: string,
+    f: LuaFunction,
+    args: readonly Abstract[],
+    isMethod: boolean,
+  ): readonly Abstract[] {
+    // Errors of methods do not count the object; those of userdata never do.
+    this.skippedArguments = isMethod && name.startsWith("string.") ? 1 : 0;
     if (PURE.has(name)) {
       const constants = args.map((arg) => this.constantValue(arg));
       if (constants.every((constant) => constant !== undefined))
@@ -516,7 +582,7 @@ export class Specializer extends Operations {
     try {
       if (intrinsic === undefined)
         this.refuse(`a call of ${name}`, "do this while the script loads, or run it with --on nfqueue");
-      return intrinsic(this, args, name.slice(name.indexOf(".") + 1));
+      return intrinsic(this, args, this.isBare ? name : name.slice(name.indexOf(".") + 1));
     } catch (error) {
       const types = DEFERRED[name];
       if (!(error instanceof CannotCompile) || types === undefined) throw error;
@@ -1327,9 +1393,11 @@ export class Specializer extends Operations {
     if (this.block === undefined) return;
     this.at(s);
     const [start, limit, step] = bounds.map((value, i) => {
-      if (value.kind === "int") return value.value;
+      const number = value.kind === "union" ? undefined : this.numeral(value);
+      if (number !== undefined) return number.value;
       if (value.kind === "union") this.refuse("a bound of a loop that may be no number", "check it before");
-      this.fail(`'for' ${["initial", "limit", "step"][i]} value must be a number`);
+      const name = ["initial value", "limit", "step"][i];
+      this.fail(`bad 'for' ${name} (number expected, got ${typeOf(value)})`);
       return 0n;
     }) as [Operand, Operand, Operand];
     if (this.block === undefined) return;
@@ -1370,9 +1438,15 @@ export class Specializer extends Operations {
           this.#body(() => this.runBlock(s.body), end);
           if (this.block === undefined) return;
           this.cells.delete(this.frame.cells.get(s.variable)!);
+          const next = this.binary("add", i, by);
+          const more = (): void => {
+            this.cells.set(index, int(next));
+            this.goto(again);
+          };
           // Where the next number would be beyond 64 bits the loop has ended.
-          this.cells.set(index, int(this.binary("add", i, by)));
-          this.goto(again);
+          const { low, high } = this.rangeOf(limit);
+          if (by > 0n ? high + by <= INT64_MAX : low + by >= INT64_MIN) more();
+          else this.fork(by > 0n ? "jslt" : "jsgt", next, i, () => this.goto(end), more);
         },
       );
     });

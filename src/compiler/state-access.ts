@@ -288,8 +288,8 @@ function copyKey(s: Specializer, place: Value, slice: Slice, bytes: number): voi
     }
   }
   if (length !== undefined) return;
-  s.bound(slice.length, BigInt(bytes));
-  s.copy(s.address(place, BigInt(2 * WORD)), slice.length, s.address(slice.base, slice.offset));
+  const most = s.boundExactly(slice.length, BigInt(bytes));
+  s.copy(s.address(place, BigInt(2 * WORD)), most, s.address(slice.base, slice.offset));
 }
 
 export function readEntry(s: Specializer, table: DynamicTable, key: Abstract): Abstract {

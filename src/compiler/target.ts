@@ -39,12 +39,13 @@ export const EXAMPLE_LAYOUT: KernelLayout = {
 
 /**
  * A per-CPU page: the packet when it has to be copied, then strings that the hook builds, then a record of the log.
- * The verifier bounds place and length of a string apart, so that as many bytes again must follow the heap.
+ * The verifier bounds place and length of a string apart, each by the next power of two, so that as many bytes again
+ * must follow the heap.
  */
 export const SCRATCH = {
   windowBytes: 4096,
   heapOffset: 4096 + 64,
-  heapBytes: 8192,
+  heapBytes: 8184,
   eventOffset: 4096 + 64 + 8192 + 512,
   eventBytes: 4096,
   bytes: 24576,

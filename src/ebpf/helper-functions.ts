@@ -86,10 +86,15 @@ export const BPF_HELPERS: Readonly<Record<number, Call>> = {
     target.set(packet.bytes.subarray(from, from + size));
     machine.setResult(0);
   },
-  // The kernel gives zeros for what is not there; that a program gets so far is a finding here.
+  // For what is not there the kernel gives zeros, so that a program may pass an address that it has no use for. One
+  // that only just misses something is a finding here.
   [BPF_FUNC.BPF_FUNC_probe_read_kernel](machine) {
     const size = machine.argument(2);
     const target = machine.argumentBytes(1, size, true);
+    if (machine.memory.find(machine.regs[7]!) === undefined) {
+      target.fill(0);
+      return machine.setResult(size === 0 ? 0 : -ERRNO.EFAULT);
+    }
     target.set(machine.argumentBytes(3, size));
     machine.setResult(0);
   },

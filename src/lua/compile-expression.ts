@@ -5,7 +5,7 @@ import { ArithmeticEmitter, integerOperand, isArithmetic, isPure, isStill } from
 import { isItself, jsName } from "./emit-names.ts";
 import { type Operand, VARARG_ROUNDS } from "./emitter.ts";
 import { LONG_TEXT } from "./meter.ts";
-import { MAX_FIELDS } from "./table.ts";
+import { FEW_FIELDS, MAX_FIELDS } from "./table.ts";
 
 const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const NIL: Operand = { text: "undefined", type: "nil" };
@@ -187,7 +187,10 @@ export class ExpressionEmitter extends ArithmeticEmitter {
       links.push(last);
       last = last.right;
     }
-    const values = this.operands([...links.map((link) => link.left), last]);
+    // What an inner link calls must not change the operands of the outer ones: PUC Lua has all of them before.
+    const values = this.operands([...links.map((link) => link.left), last]).map((operand, i) =>
+      i < links.length - 1 ? this.hold(operand) : operand,
+    );
     const target = this.temp();
     let right = values.at(-1)!.text;
     for (let i = links.length - 1; i >= 0; i--) {
@@ -204,8 +207,10 @@ export class ExpressionEmitter extends ArithmeticEmitter {
   #index(object: Expression, key: Expression, span: Span): Operand {
     const [o, k] = this.#objectAndKey(object, key);
     const target = this.temp();
-    const operation = `${this.mark(span, this.describe(object))}index(${o.text},${k.text})`;
     const name = fieldName(key);
+    // `field` is for what is not among the fields, which only code that looks there itself knows.
+    const operate = name === undefined || (this.isCold && !this.isResumable) ? "index" : "field";
+    const operation = `${this.mark(span, this.describe(object))}${operate}(${o.text},${k.text})`;
     const isTable = tableTest(o);
     if (name !== undefined) {
       this.emitOperation(
@@ -307,7 +312,8 @@ export class ExpressionEmitter extends ArithmeticEmitter {
     // In the order of the source; positional items go in last, as in PUC Lua they do.
     const list = positional.length > 0 ? this.temp() : "";
     if (list !== "") this.emit(`${list}=[undefined];`);
-    this.emit(asFields ? `${target}=new Fields();` : this.handingIn(`${target}=keyed();`));
+    const kind = names.length <= FEW_FIELDS ? "FewFields" : "Fields";
+    this.emit(asFields ? `${target}=new ${kind}();` : this.handingIn(`${target}=keyed();`));
     for (const [i, { key, value }] of items.entries()) {
       this.withTemps(() => {
         if (key === undefined) {
@@ -383,7 +389,7 @@ export class ExpressionEmitter extends ArithmeticEmitter {
       this.emitOperation(
         call,
         target,
-        `${mark}${version}(${args.join(",")})`,
+        `${mark}${callText(version, args)}`,
         undefined,
         wanted === "first" ? "first" : "raw",
       );
@@ -396,7 +402,7 @@ export class ExpressionEmitter extends ArithmeticEmitter {
         this.emit(`${f}=typeof ${callee}==="function"?${callee}:callable(${callee});`);
       } else this.emit(`if(typeof ${f}!=="function")${f}=callable(${f});`);
     }
-    const text = `${target}=${mark}${f}(${args.join(",")})`;
+    const text = `${target}=${mark}${callText(f, args)}`;
     const [subject, at] = args;
     if (!this.isCold && isByteCall(call) && args.length === 2 && !at!.startsWith("...")) {
       // What packet scripts do most; everything unusual is the library's.
@@ -424,7 +430,7 @@ export class ExpressionEmitter extends ArithmeticEmitter {
       isPure(last) ? operand : this.hold(operand),
     );
     if (last.kind === "vararg") this.#emitVarargs(last);
-    const rest = last.kind === "call" ? `...list(${this.call(last, "raw")})` : "...va";
+    const rest = last.kind === "call" ? `${SPREAD}${this.call(last, "raw")})` : "...va";
     return [...first.map(({ text }) => text), rest];
   }
 
@@ -449,6 +455,18 @@ export class ExpressionEmitter extends ArithmeticEmitter {
     }
     return `[${this.items(values).join(",")}]`;
   }
+}
+
+/** How all results of a call are put into a list. */
+const SPREAD = "...list(";
+
+/** A call. When its last argument is a call, which mostly gives one value, that is given without a list. */
+export function callText(f: string, args: readonly string[]): string {
+  const all = `${f}(${args.join(",")})`;
+  const last = args.at(-1);
+  if (last?.startsWith(SPREAD) !== true) return all;
+  const result = last.slice(SPREAD.length, -1);
+  return `(Array.isArray(${result})?${all}:${f}(${[...args.slice(0, -1), result].join(",")}))`;
 }
 
 /** `string.byte(s, i)` or `s:byte(i)`, as far as it can be seen. */

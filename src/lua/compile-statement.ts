@@ -2,7 +2,8 @@
 
 import type { Block, CallExpression, Expression, Span, Statement, Target, Variable } from "./ast.ts";
 import { isArithmetic } from "./compile-arithmetic.ts";
-import { ExpressionEmitter, isMultiple, nameOf } from "./compile-expression.ts";
+import { callText, ExpressionEmitter, isMultiple, nameOf } from "./compile-expression.ts";
+import { jsName } from "./emit-names.ts";
 import type { Operand } from "./emitter.ts";
 import { usedLabels } from "./gotos.ts";
 import { LOOP_BOUND } from "./machine.ts";
@@ -30,7 +31,7 @@ const NIL: Operand = { text: "undefined", type: "nil" };
 const START_BOUND = 2 ** 51;
 /** A range that ends this near to `LOOP_BOUND` is that of another loop's variable. */
 const NEAR_BOUND = 2 ** 20;
-const MAX_CONSTANT_STEP = 2 ** 16;
+const MAX_STEP = 2 ** 16;
 
 const objectOf = (target: Exclude<Target, { kind: "local" }>): Expression =>
   target.kind === "global" ? target.env : target.object;
@@ -55,11 +56,8 @@ export class StatementEmitter extends ExpressionEmitter {
 
   // ---- blocks
 
-  /** The statements of a block, with its variables out of sight afterwards. */
   protected emitBlock(block: Block): void {
-    const { length } = this.visible;
     this.#emitStatements(block.statements);
-    this.visible.length = length;
   }
 
   #emitStatements(statements: readonly Statement[]): void {
@@ -118,7 +116,7 @@ export class StatementEmitter extends ExpressionEmitter {
       this.emit(`break ${label};`);
     });
     this.#labels.pop();
-    this.emitCompound(`${label}:for(;;)${this.inside(body)}`, body);
+    this.emitCompound(this.loop(`${label}:for(;;)${this.inside(body)}`), body);
   }
 
   /** Several labels: segments as cases of a switch; a goto sets the case and goes round. */
@@ -145,7 +143,7 @@ export class StatementEmitter extends ExpressionEmitter {
     const enter = (i: number): string => (this.isResumable && i > 0 ? `${next}=${i};` : "");
     const cases = segments.map((segment, i) => `case ${i}:${enter(i)}${this.inside(segment)}`).join("\n");
     this.emit(`${next}=0;`);
-    this.emitCompound(`${loop}:for(;;){switch(${next}){${cases}}break;}`, ...segments);
+    this.emitCompound(this.loop(`${loop}:for(;;){switch(${next}){${cases}}break;}`, true), ...segments);
   }
 
   // ---- leaving blocks
@@ -195,7 +193,7 @@ export class StatementEmitter extends ExpressionEmitter {
     this.#scopes.pop();
     this.emit(`${state}=0;`);
     this.emitCompound(
-      `${scope.label}:try${this.inside(body)}catch(e){${this.isResumable ? "pc=0;" : ""}${state}=-1;${error}=e;}`,
+      `${scope.label}:try${this.inside(body)}catch(e){${this.isResumable ? "$.unwinding=false;pc=0;" : ""}${state}=-1;${error}=e;}`,
       body,
     );
     const ignored = this.temp();
@@ -314,11 +312,9 @@ export class StatementEmitter extends ExpressionEmitter {
       this.emit("fuel=$.fuel;");
     }
     this.#loops.push({ ...this.#here(), jump: () => this.emit(leave) });
-    const { length } = this.visible;
     const body = this.captureRounds(() => emit(leave));
-    this.visible.length = length;
     this.#loops.pop();
-    this.emitCompound(`${label}:${head}${this.inside(body)}`, body);
+    this.emitCompound(this.loop(`${label}:${head}${this.inside(body)}`), body);
     if (isCounted) {
       this.localFuel = undefined;
       this.emit("$.fuel=fuel;");
@@ -341,15 +337,24 @@ export class StatementEmitter extends ExpressionEmitter {
   }
 
   #emitFor(s: Extract<Statement, { kind: "for" }>): void {
-    const [i, limit] = [this.temp(), this.temp()];
-    const [from, to, by] = this.operands([s.start, s.limit, ...(s.step ? [s.step] : [])]);
-    const step = by === undefined ? 1 : by.constant;
+    const [control, limit] = [this.temp(), this.temp()];
+    const [from, to, step] = this.operands([s.start, s.limit, ...(s.step ? [s.step] : [])]);
+    const by = step ?? ONE;
+    const isUp = by.min! > 0;
     const isSimple =
-      isUsualStart(from!) && typeof step === "number" && step !== 0 && Math.abs(step) <= MAX_CONSTANT_STEP;
+      isUsualStart(from!) &&
+      by.type === "small" &&
+      (isUp || by.max! < 0) &&
+      by.min! >= -MAX_STEP &&
+      by.max! <= MAX_STEP;
     if (!isSimple) {
-      this.#emitGeneralFor(s, [from!, to!, by ?? ONE], i, limit);
+      this.#emitGeneralFor(s, [from!, to!, by], control, limit);
       return;
     }
+    const stride = by.constant === undefined ? this.keep(by).text : by.text;
+    // A variable that nothing assigns counts itself.
+    const i = s.variable.assigned || s.variable.isWide ? control : jsName(s.variable);
+    this.locals.add(i);
     this.emit(`${i}=${from!.text};`);
     if (to!.type === "small" && to!.min! >= -LOOP_BOUND && to!.max! <= LOOP_BOUND)
       this.emit(`${limit}=${to!.text};`);
@@ -359,11 +364,10 @@ export class StatementEmitter extends ExpressionEmitter {
       this.emit(`if(!(${isUsual})){${this.handingIn(`${limit}=${this.mark(s)}forLimit(${limit});`)}}`);
     }
     const bound = to!.type === "small" ? [to!.min!, to!.max!] : [-LOOP_BOUND, LOOP_BOUND];
-    const range =
-      step > 0
-        ? { min: from!.min!, max: Math.max(from!.max!, Math.min(bound[1]!, LOOP_BOUND)) }
-        : { min: Math.min(from!.min!, Math.max(bound[0]!, -LOOP_BOUND)), max: from!.max! };
-    const head = `for(;${i}${step > 0 ? "<=" : ">="}${limit};${i}+=${step})`;
+    const range = isUp
+      ? { min: from!.min!, max: Math.max(from!.max!, Math.min(bound[1]!, LOOP_BOUND)) }
+      : { min: Math.min(from!.min!, Math.max(bound[0]!, -LOOP_BOUND)), max: from!.max! };
+    const head = `for(;${i}${isUp ? "<=" : ">="}${limit};${i}+=${stride})`;
     this.#emitLoop(
       s,
       () => {
@@ -430,12 +434,10 @@ export class StatementEmitter extends ExpressionEmitter {
     };
     const step = (leave: string): void => {
       this.emitTick(s);
-      const { length } = this.visible;
       const stepped = this.capture(() => {
         this.emit(`if(!${this.mark(s)}${cursor}.step())${leave}`);
         assign([`${cursor}.key`, `${cursor}.value`]);
       });
-      this.visible.length = length;
       const called = this.capture(() => {
         const version = this.isResumable ? `co(${f})` : f;
         this.emitOperation(
@@ -446,7 +448,7 @@ export class StatementEmitter extends ExpressionEmitter {
           "raw",
         );
         this.emit(`if(Array.isArray(${results})){${results}=list(${results});${control}=${results}[0];}`);
-        this.emit(`else{${control}=${results};${results}=[${control}];}`);
+        this.emit(`else{${control}=${results};${s.variables.length > 1 ? `${results}=none;` : ""}}`);
         this.emit(`if(${control}===undefined)${leave}`);
         assign([control, ...s.variables.slice(1).map((_, n) => `${results}[${n + 1}]`)]);
       });
@@ -545,7 +547,6 @@ export class StatementEmitter extends ExpressionEmitter {
     }
     // Kept outside all temporaries: the ends of the scopes come first.
     this.locals.add("result");
-    this.kept.add("result");
     this.emit(`result=${result};`);
     this.#emitExit({ depth: 0, fuel: undefined, jump: () => this.#emitEnd("result") });
   }
@@ -558,11 +559,9 @@ export class StatementEmitter extends ExpressionEmitter {
 
   #emitTailCall(call: CallExpression): void {
     const { callee, isFunction, args, mark } = this.callParts(call);
-    const list = args.join(",");
     const f = isFunction ? callee : `(typeof ${callee}==="function"?${callee}:callable(${callee}))`;
-    this.emit(`if(--$.tails<0)return tail(${f},[${list}]);`);
+    this.emit(`if(--$.tails<0)return tail(${f},[${args.join(",")}]);`);
     // Nothing is left to do here afterwards, so a coroutine that is left keeps no frame of this function.
-    if (this.isResumable) this.emit(`return (${mark}co(${f})(${list}));`);
-    else this.emit(`return (${mark}${f}(${list}));`);
+    this.emit(`return (${mark}${callText(this.isResumable ? `co(${f})` : f, args)});`);
   }
 }

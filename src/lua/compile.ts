@@ -10,7 +10,8 @@
 import type { Chunk, FunctionBody } from "./ast.ts";
 import { StatementEmitter } from "./compile-statement.ts";
 import { isItself, jsName } from "./emit-names.ts";
-import { MACHINE, OPERATIONS, Unit, VARARG_ROUNDS } from "./emitter.ts";
+import { MACHINE, OPERATIONS, type SavedSite, Unit, VARARG_ROUNDS } from "./emitter.ts";
+import { aliveAtSites, shortName, withoutMarks } from "./liveness.ts";
 import type { Site } from "./position.ts";
 import { chooseWide } from "./wide.ts";
 
@@ -51,38 +52,56 @@ function finish(unit: Unit, operations: "plain" | "resumable", factories: string
   return { code: `${head}\n${unit.accessors()}\n${factories}`, marks: unit.marks };
 }
 
-/** Function, site and places stand in front of the values of a frame (coroutine.ts). */
-const FRAME_HEAD = 3;
+/** Function, site, places and link stand in front of the values of a frame (coroutine.ts). */
+const FRAME_HEAD = 4;
+
+/** Leaves a function at a site, keeping the variables `kept`. A generator's frame is its frame again and again. */
+function leave(k: number, { target, site }: SavedSite, kept: readonly string[]): string {
+  const link = shortName(target);
+  const fresh = `return $.save([${["$co", k, "places", link, ...kept].join(",")}]);`;
+  if (site.isCall !== true) return fresh;
+  const values = [link, ...kept].map((name, i) => `v[${FRAME_HEAD - 1 + i}]=${name};`).join("");
+  return `{if(v!==undefined&&v.length===${FRAME_HEAD + kept.length}){v[1]=${k};${values}return v;}${fresh}}`;
+}
 
 class FunctionEmitter extends StatementEmitter {
   factory(): string {
     const f = this.body;
     const captured = f.upvalues.filter((variable) => !isItself(variable, f)).map(jsName);
     const parameters = f.parameters.map(jsName);
-    if (f.isVararg) parameters.push("...va");
+    const names = f.isVararg ? [...parameters, "...va"].join(",") : parameters.join(",");
+    if (f.isVararg) parameters.push("va");
     const body = this.capture(() => this.#emitBody());
     const locals = [...this.locals].filter((name) => !parameters.includes(name));
-    const declarations = locals.length > 0 ? `let ${locals.join(",")};` : "";
-    const names = parameters.join(",");
+    const declared = [...new Set(locals.map(shortName))].join(",");
+    const declarations = declared === "" ? "" : `let ${declared};`;
     const enters = f.isVararg ? `($.fuel-=1+${VARARG_ROUNDS})<0` : "--$.fuel<0";
     if (!this.isResumable) {
       const enter = `if(${enters}){if($.entering)return $.enter(chunk,${f.id},[${captured.join(",")}],$lua);${this.mark(f)}$.refill();}`;
       return `function make${f.id}(${captured.join(",")}){return function $lua(${names}){${enter}${declarations}\n${body.code}}}`;
     }
-    const restore = this.saved.map(
-      ({ names }, i) =>
-        `case ${i + 1}:${names.map((name, n) => `${name}=v[${n + FRAME_HEAD}];`).join("")}break;`,
-    );
+    const alive = aliveAtSites(body.code, new Set([...parameters, ...locals]), parameters);
+    const kept = this.saved.map(({ target }, i) => {
+      const others = alive[i + 1]!.filter((name) => name !== target);
+      return [...new Set(others.map(shortName))].sort();
+    });
+    const restore = new Map<string, string>();
+    for (const [i, list] of kept.entries()) {
+      const text = list.map((name, n) => `${name}=v[${n + FRAME_HEAD}];`).join("");
+      restore.set(text, `${restore.get(text) ?? ""}case ${i + 1}:`);
+    }
+    const restores = [...restore].map(([text, cases]) => `${cases}${text}break;`).join("\n");
     const enter =
-      `let pc=0;${declarations}if($.rewinding){const v=$.frame;switch(pc=v[1]){${restore.join("\n")}}}` +
+      `let pc=0;${declarations}const v=$.frame;if(v!==undefined){$.frame=undefined;switch(pc=v[1]){${restores}}}` +
       `else if(${enters})${this.mark(f)}$.refill();`;
-    return `function make${f.id}(${[...captured, "$lua"].join(",")}){return function $co(${names}){${enter}\n${this.inside(body)}}}`;
+    const code = withoutMarks(this.inside(body), (site) =>
+      leave(site, this.saved[site - 1]!, kept[site - 1]!),
+    );
+    return `function make${f.id}(${[...captured, "$lua"].join(",")}){return function $co(${names}){${enter}\n${code}}}`;
   }
 
   #emitBody(): void {
     const f = this.body;
-    this.visible.push(...f.parameters.map(jsName));
-    if (f.isVararg) this.visible.push("va");
     for (const parameter of f.parameters) this.prepareParameter(parameter);
     if (f.varargTable) this.declare(f.varargTable, { text: "varargs(va)", type: "table" });
     this.emitBlock(f.body);

@@ -3,11 +3,11 @@
  * version of it, compiled from the same tree when it is first needed (compile.ts): one that can be left and entered
  * again.
  *
- * A yield unwinds: it sets `machine.unwinding` and returns. Each caller looks after a call, saves its variables and
- * the place in a frame, and returns as well, until the resume is reached. The next resume enters the innermost
- * function again: it restores its frame, jumps to its place, and takes what the resume passed for the result of its
- * call. When it returns, its result goes to the next frame, and so on. So a frame that stays suspended, deep below
- * others that yield again and again, is saved once.
+ * A yield unwinds: it sets `machine.unwinding`. Each caller looks when its call gives a list, saves the place and the
+ * variables that it still needs in a frame, and returns that, until the resume is reached. The next resume enters the
+ * innermost function again: it restores its frame, jumps to its place, and takes what the resume passed for the result
+ * of its call. When it returns, its result goes to the next frame, and so on. So a frame that stays suspended, deep
+ * below others that yield again and again, is saved once.
  *
  * What was called in between, natives that know nothing of this, cannot be left: a yield below them is an error, as in
  * PUC Lua.
@@ -15,11 +15,31 @@
 
 import { observingErrors, ScriptAbort } from "./error.ts";
 import type { Machine } from "./machine.ts";
-import { enterFrames, leaveFrames, type Places } from "./position.ts";
+import type { Places } from "./position.ts";
 import { type LuaFunction, type LuaResult, type LuaValue, resultList } from "./value.ts";
 
-/** A function that was left: itself, its site, where its sites are in the script, and the values of its variables. */
-export type Frame = [fn: () => LuaResult, site: number, places: Places | undefined, ...values: unknown[]];
+/**
+ * A function that was left: itself, its site, where its sites are in the script, the frame of its caller when that was
+ * left as well, and the values of its variables.
+ */
+export type Frame = [
+  fn: () => LuaResult,
+  site: number,
+  places: Places | undefined,
+  link: unknown,
+  ...values: unknown[],
+];
+/**
+ * Where a frame is linked: on the way out to that of the function that it called, then to that of its caller; when it
+ * goes on, what its call gave stands there.
+ */
+const LINK = 3;
+/** What a yield returns on the way out: the end of the links. */
+export const YIELDED: LuaValue[] = [];
+Object.freeze(YIELDED);
+
+/** What the call gave at which a function was left. */
+export const deliveredTo = (frame: Frame): LuaResult => frame[LINK] as LuaResult;
 
 /** A function with its other version beside it. */
 export type ResumableFunction = LuaFunction & { resumable?: LuaFunction };
@@ -30,9 +50,10 @@ export class LuaCoroutine {
   status: CoroutineStatus = "suspended";
   /** A protected call in it, which was left, wants to know where errors are raised. */
   isObserved = false;
+  hasStarted = false;
   readonly body: LuaFunction;
-  /** The innermost one last; undefined until the first resume. */
-  frames: Frame[] | undefined;
+  /** Of the innermost function that was left and did not go on yet. */
+  frame: Frame | undefined = undefined;
 
   constructor(body: LuaFunction) {
     this.body = body;
@@ -70,53 +91,54 @@ export function resumableVersion(f: LuaFunction, machine: Machine): LuaFunction 
 export function runCoroutine(
   machine: Machine,
   coroutine: LuaCoroutine,
-  passed: LuaValue[],
-  error: Error | undefined,
-): LuaValue[] {
-  let result: LuaResult = passed;
-  let failure: unknown = error;
-  let isStart = coroutine.frames === undefined;
-  coroutine.frames ??= [];
-  const { frames } = coroutine;
-  enterFrames(frames);
-  try {
-    for (;;) {
-      try {
-        if (isStart) {
-          isStart = false;
-          result = machine.settle(machine.co(coroutine.body)(...passed));
-        } else {
-          const frame = frames.pop();
-          if (frame === undefined) break;
-          machine.rewinding = true;
-          machine.frame = frame;
-          machine.delivered = result;
-          machine.failure = failure;
-          failure = undefined;
-          const go = (): LuaResult => machine.settle(frame[0]());
-          result = coroutine.isObserved ? observingErrors(go) : go();
-        }
-      } catch (thrown) {
-        failure = thrown;
-        // Limits are not for the frames to see.
-        if (thrown instanceof ScriptAbort) break;
+  passed: LuaResult,
+  error: unknown,
+): LuaResult {
+  let result = passed;
+  let failure = error;
+  for (;;) {
+    try {
+      if (coroutine.hasStarted) {
+        const { frame } = coroutine;
+        if (frame === undefined) break;
+        coroutine.frame = frame[LINK] as Frame | undefined;
+        frame[LINK] = result;
+        machine.frame = frame;
+        machine.failure = failure;
+        failure = undefined;
+        const go = (): LuaResult => machine.settle(frame[0]());
+        result = coroutine.isObserved ? observingErrors(go) : go();
+      } else {
+        coroutine.hasStarted = true;
+        result = machine.settle(machine.co(coroutine.body)(...resultList(passed)));
       }
-      if (machine.unwinding) {
-        machine.unwinding = false;
-        const { left } = machine;
-        while (left.length > 0) frames.push(left.pop()!);
-        if (machine.leftObserved) {
-          machine.leftObserved = false;
-          coroutine.isObserved = true;
-        }
-        coroutine.status = "suspended";
-        return machine.yielded;
-      }
+    } catch (thrown) {
+      failure = thrown;
+      machine.unwinding = false;
+      // Limits are not for the frames to see.
+      if (thrown instanceof ScriptAbort) break;
+      continue;
     }
-  } finally {
-    leaveFrames();
+    if (machine.unwinding) {
+      machine.unwinding = false;
+      // The outermost one came; each is linked to what it called, and shall be linked to its caller.
+      let frame = coroutine.frame;
+      for (let left = result; left !== YIELDED; ) {
+        const callee = (left as Frame)[LINK];
+        (left as Frame)[LINK] = frame;
+        frame = left as Frame;
+        left = callee as LuaResult;
+      }
+      coroutine.frame = frame;
+      if (machine.leftObserved) {
+        machine.leftObserved = false;
+        coroutine.isObserved = true;
+      }
+      coroutine.status = "suspended";
+      return machine.yielded;
+    }
   }
   coroutine.status = "dead";
   if (failure !== undefined) throw failure;
-  return resultList(result);
+  return result;
 }

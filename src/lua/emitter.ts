@@ -12,12 +12,14 @@
 import type { CallExpression, Expression, FunctionBody, Span, Variable } from "./ast.ts";
 import { describe, isItself, jsName, needsCell } from "./emit-names.ts";
 import * as int64 from "./int64.ts";
+import { loopMarks, siteMark, temporaryName } from "./liveness.ts";
 import type { FunctionPlace, Site } from "./position.ts";
 import type { LuaInteger } from "./value.ts";
 
 /** Operations that generated code names without a prefix: those of operations.ts, in one of its two forms. */
 export const OPERATIONS = [
   "index",
+  "field",
   "setindex",
   "add",
   "sub",
@@ -73,6 +75,7 @@ export const MACHINE = [
   "LuaTable",
   "LuaUserdata",
   "Fields",
+  "FewFields",
   "W",
   "stringByte",
 ] as const;
@@ -149,21 +152,23 @@ export class Unit {
   }
 }
 
+/** A place where a function may be left: what is assigned there, and where in the script it is. */
+export interface SavedSite {
+  readonly target: string;
+  readonly site: Site;
+}
+
 export class Emitter {
   protected readonly body: FunctionBody;
   protected readonly unit: Unit;
   protected readonly isResumable: boolean;
   /** Names to declare at the head of the function. */
   protected readonly locals = new Set<string>();
-  /** Names of the Lua variables in sight: what a function that is left has to keep, besides its temporaries. */
-  protected readonly visible: string[] = [];
-  /** Further names that it has to keep. */
-  protected readonly kept = new Set<string>();
-  /** The sites: what to restore, and where in the script they are. */
-  readonly saved: { readonly names: readonly string[]; readonly site: Site }[] = [];
+  readonly saved: SavedSite[] = [];
   readonly #place: FunctionPlace;
   #code: string[] = [];
   #temps = 0;
+  #temporaries = 0;
   #labels = 0;
   /** Set where a loop without calls counts its rounds in a local. */
   protected localFuel: string | undefined = undefined;
@@ -225,6 +230,11 @@ export class Emitter {
     this.emit(labels + text);
   }
 
+  /** A loop, as liveness.ts wants to see it; over cases when `isCaseLoop`. */
+  protected loop(text: string, isCaseLoop = false): string {
+    return this.isResumable ? loopMarks(text, isCaseLoop) : text;
+  }
+
   /** The condition of a compound statement: on the way back to a site inside, the site decides. */
   protected unlessResumed(condition: string, { first, last }: Captured): string {
     return last < first ? condition : `(pc===0?${condition}:pc>=${first}&&pc<=${last})`;
@@ -263,28 +273,23 @@ export class Emitter {
       this.emit(fast === undefined || this.isCold ? whole : `if(!(${fast})){${whole}}`);
       return;
     }
-    const names = [...this.kept, ...this.visible];
-    for (let i = 1; i <= this.#temps; i++) if (`t${i}` !== target) names.push(`t${i}`);
     const [, mark] = MARK.exec(operation) ?? [];
     const marked = mark === undefined ? undefined : this.unit.marks[Number(mark)];
-    this.saved.push({ names, site: marked ?? { in: this.#place, line: span.line, names: [] } });
+    this.saved.push({ target, site: marked ?? { in: this.#place, line: span.line, names: [] } });
     const k = this.saved.length;
-    const isTail = `${target}!==undefined&&${target}.constructor===TailCall`;
-    const results =
-      wanted === "raw"
-        ? `if(${isTail})${target}=settle(${target});`
-        : `if(Array.isArray(${target}))${target}=first(${target});`;
+    const results = `${target}=${wanted === "raw" ? "settle" : "first"}(${target});`;
     const truth = wanted === "truth" ? `${target}=${target}!==undefined&&${target}!==false;` : "";
     const site =
-      `${target}=pc===0?${operation}:$.deliver();${results}` +
-      `if($.unwinding)return $.save([${["$co", k, "places", ...names].join(",")}]);pc=0;${truth}`;
+      `${target}=pc===0?${operation}:$.deliver(v);if(Array.isArray(${target})){${results}` +
+      `if($.unwinding)${siteMark(k)}}pc=0;${truth}`;
     this.emit(fast === undefined ? `case ${k}:${site}` : `case ${k}:if(pc!==0||!(${fast})){${site}}`);
   }
 
   // ---- temporaries and labels
 
   protected temp(): string {
-    const name = `t${++this.#temps}`;
+    const number = ++this.#temps;
+    const name = this.isResumable ? temporaryName(number, ++this.#temporaries) : `t${number}`;
     this.locals.add(name);
     return name;
   }
@@ -328,22 +333,17 @@ export class Emitter {
     return needsCell(variable) ? [`${name}.h`, `${name}.l`] : [`${name}_h`, `${name}_l`];
   }
 
-  /** Brings a variable into sight; a new cell each time, as each round of a loop has its own variable. */
+  /** Declares a variable; a new cell each time, as each round of a loop has its own variable. */
   protected declare(variable: Variable, value: Operand): void {
     const name = jsName(variable);
     this.locals.add(name);
-    this.visible.push(name);
     if (variable.isWide) {
       if (needsCell(variable)) this.emit(`${name}={v:undefined,h:0,l:0};`);
-      else
-        for (const half of this.halves(variable)) {
-          this.locals.add(half);
-          this.visible.push(half);
-        }
+      else for (const half of this.halves(variable)) this.locals.add(half);
       this.assign(variable, value);
     } else if (needsCell(variable)) this.emit(`${name}={v:${value.text}};`);
     else {
-      this.emit(`${name}=${value.text};`);
+      if (value.text !== name) this.emit(`${name}=${value.text};`);
       variable.known = variable.assigned || value.type === "any" ? undefined : value;
     }
   }
@@ -354,12 +354,7 @@ export class Emitter {
     if (needsCell(variable))
       this.emit(variable.isWide ? `${name}={v:${name},h:0,l:0};` : `${name}={v:${name}};`);
     if (!variable.isWide) return;
-    if (!needsCell(variable)) {
-      for (const half of this.halves(variable)) {
-        this.locals.add(half);
-        this.visible.push(half);
-      }
-    }
+    if (!needsCell(variable)) for (const half of this.halves(variable)) this.locals.add(half);
     this.assign(variable, { text: needsCell(variable) ? `${name}.v` : name, type: "any" });
   }
 

@@ -35,7 +35,7 @@ export class Finalizers {
 
   /** A table got a metatable: as in PUC Lua it is marked when that has a `__gc` by now. */
   metatableSet(table: LuaTable): void {
-    const known = this.#byTable.get(table);
+    const known = this.#marks.size === 0 ? undefined : this.#byTable.get(table);
     if (known !== undefined) known.metatable = table.metatable;
     else if (!this.#isEnding && table.metatable?.getText("__gc") !== undefined) this.#mark(table);
   }

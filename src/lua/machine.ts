@@ -4,7 +4,7 @@
  */
 
 import type { FunctionBody } from "./ast.ts";
-import { type Frame, type ResumableFunction, resumableVersion } from "./coroutine.ts";
+import { deliveredTo, type Frame, type ResumableFunction, resumableVersion } from "./coroutine.ts";
 import { LuaError, observingErrors, ScriptAbort } from "./error.ts";
 import * as int64 from "./int64.ts";
 import { describeType, raise, typeName } from "./lib/check.ts";
@@ -13,6 +13,7 @@ import { CoroutineClose, closeError, closeReason, Operations, truthOf } from "./
 import { asNative, currentPositions, where } from "./position.ts";
 import {
   type Cursor,
+  FewFields,
   type FieldObject,
   Fields,
   growth,
@@ -129,16 +130,12 @@ export class Machine {
   // Of the coroutine that runs (coroutine.ts).
   /** A yield is on its way out: whoever was called saves a frame and returns. */
   unwinding = false;
-  /** The frames that were saved on the way out, innermost first. */
-  left: Frame[] = [];
   /** A protected call was left that wants to know where errors are raised. */
   leftObserved = false;
   /** What a yield passes to the resume. */
-  yielded: LuaValue[] = none;
-  /** A function is entered again: it restores `frame`, and takes what its call gave from `deliver`. */
-  rewinding = false;
+  yielded: LuaResult = none;
+  /** A function is entered again: it restores `frame`, unless what it called threw `failure`. */
   frame: Frame | undefined = undefined;
-  delivered: LuaResult = none;
   failure: unknown = undefined;
   /** Coroutines that resumed one another. */
   nesting = 0;
@@ -149,6 +146,7 @@ export class Machine {
   readonly LuaTable = LuaTable;
   readonly LuaUserdata = LuaUserdata;
   readonly Fields = Fields;
+  readonly FewFields = FewFields;
   readonly W = W;
   readonly drop = settle;
   readonly box = int64.make;
@@ -182,7 +180,7 @@ export class Machine {
       closeError: (value: LuaValue, error: unknown) => closeError(this, value, error),
     });
     this.resumable = Object.assign(resumable, {
-      first: (result: LuaResult) => firstResult(this.settle(result)),
+      first: (result: LuaResult) => this.#firstOrLeft(result),
       closeError: (value: LuaValue, error: unknown) => this.#closeResumable(value, error),
     });
   }
@@ -195,9 +193,8 @@ export class Machine {
     this.reserve = budget - this.fuel;
     this.tails = TAILS;
     this.unwinding = false;
-    this.rewinding = false;
+    this.frame = undefined;
     this.failure = undefined;
-    this.left = [];
     this.nesting = 0;
     this.#abort = undefined;
     this.#entriesCharged = growth.entries;
@@ -574,33 +571,50 @@ export class Machine {
   };
 
   /** Keeps what a function that is left needs to go on. */
-  readonly save = (frame: Frame): undefined => {
+  readonly save = (frame: Frame): LuaResult => {
     this.charge(FRAME_BYTES + 8 * frame.length);
-    this.left.push(frame);
+    return frame as unknown as LuaValue[];
   };
 
-  /** What the call gave at which a function was left. */
-  readonly deliver = (): LuaResult => {
-    this.rewinding = false;
+  /** What the call gave at which the function of a frame was left. */
+  readonly deliver = (frame: Frame): LuaResult => {
     if (this.failure !== undefined) {
       const error = this.failure;
       this.failure = undefined;
       throw error;
     }
-    return this.delivered;
+    return deliveredTo(frame);
   };
+
+  /** The frame of a native function, which goes on with what its call gave. */
+  #saveNative(callee: LuaResult, goOn: (deliver: () => LuaResult) => LuaResult): LuaResult {
+    const frame: Frame = [
+      () => {
+        this.frame = undefined;
+        return goOn(() => this.deliver(frame));
+      },
+      0,
+      undefined,
+      callee,
+    ];
+    return this.save(frame);
+  }
 
   /** Makes the tail calls that were returned, in resumable code. */
   readonly settle = (result: LuaResult): LuaResult => {
     while (result instanceof TailCall) {
       result = this.co(result.callee)(...result.args);
-      if (this.unwinding) {
-        this.left.push([() => this.settle(this.deliver()), 0, undefined]);
-        return undefined;
-      }
+      if (this.unwinding) return this.#saveNative(result, (deliver) => this.settle(deliver()));
     }
     return result;
   };
+
+  /** The first result of a call; on the way out, the frame that it gave. */
+  #firstOrLeft(result: LuaResult): LuaResult {
+    if (this.unwinding) return result;
+    const settled = this.settle(result);
+    return this.unwinding || !Array.isArray(settled) ? settled : settled[0];
+  }
 
   /** A protected call in resumable code, left and entered again as often as the callee is. */
   guard(
@@ -611,16 +625,17 @@ export class Machine {
     isObserved = false,
   ): LuaResult {
     const run = (start: () => LuaResult): LuaResult => {
+      let result: LuaResult;
       try {
         const begin = (): LuaResult => this.settle(asNative(start));
-        const result = isObserved ? observingErrors(begin) : begin();
+        result = isObserved ? observingErrors(begin) : begin();
         if (!this.unwinding) return done(result);
       } catch (error) {
+        this.unwinding = false;
         return failed(error);
       }
-      this.left.push([() => run(this.deliver), 0, undefined]);
       if (isObserved) this.leftObserved = true;
-      return undefined;
+      return this.#saveNative(result, run);
     };
     return run(() => this.co(this.#function(callee))(...args));
   }

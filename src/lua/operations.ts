@@ -36,7 +36,7 @@ type Operator = (a: LuaValue, b: LuaValue) => LuaResult;
 
 export class Operations {
   /** These two are the machine's: what they call may be a closing method, or a tail call that was returned. */
-  declare readonly first: (result: LuaResult) => LuaValue;
+  declare readonly first: (result: LuaResult) => LuaResult;
   declare readonly closeError: (value: LuaValue, error: unknown) => unknown;
   readonly #machine: Machine;
   readonly #invoke: Invoke;
@@ -72,6 +72,15 @@ export class Operations {
       if (value !== undefined || (object as LuaTable).metatable === undefined) return value;
     }
     return this.#indexSlow(object, key);
+  };
+
+  /** `index` of a name that is not among the fields. */
+  readonly field = (object: LuaValue, name: string): LuaResult => {
+    if (object !== undefined && object.constructor === LuaTable) {
+      const { hash, metatable } = object as LuaTable;
+      if (hash === undefined && metatable === undefined) return undefined;
+    }
+    return this.index(object, name);
   };
 
   #indexSlow(object: LuaValue, key: LuaValue): LuaResult {

@@ -102,17 +102,27 @@ export interface Places {
   readonly sites: readonly Site[];
 }
 
-type SuspendedFrame = readonly [fn: unknown, site: number, places: Places | undefined, ...unknown[]];
+type SuspendedFrame = readonly [
+  fn: unknown,
+  site: number,
+  places: Places | undefined,
+  caller: unknown,
+  ...unknown[],
+];
 
-/** For each coroutine that runs, the innermost last: its functions that are not on the engine's stack now. */
-const suspended: (readonly SuspendedFrame[])[] = [];
-
-export function enterFrames(frames: readonly SuspendedFrame[]): void {
-  suspended.push(frames);
+/** The innermost of its functions that are not on the engine's stack now. */
+interface Suspended {
+  readonly frame: SuspendedFrame | undefined;
 }
 
-export function leaveFrames(): void {
-  suspended.pop();
+/** The coroutine that runs. */
+let running: Suspended | undefined;
+
+/** Makes `coroutine` the one that runs; returns the one before. */
+export function runningFrames(coroutine: Suspended | undefined): Suspended | undefined {
+  const before = running;
+  running = coroutine;
+  return before;
 }
 
 const NATIVE = "moonhook-native";
@@ -145,13 +155,14 @@ export function asHandler<A, R>(raised: readonly (Position | undefined)[], f: (a
 }
 
 /** The functions of a coroutine that was left, innermost first. */
-export function positionsOfFrames(frames: readonly SuspendedFrame[]): (Position | undefined)[] {
-  return frames
-    .map(
-      ([, site, places]) =>
-        places && { source: places.source, chunk: places.chunk, site: places.sites[site - 1]! },
-    )
-    .reverse();
+export function positionsOfFrames(innermost: SuspendedFrame | undefined): (Position | undefined)[] {
+  const positions: (Position | undefined)[] = [];
+  for (let frame = innermost; frame !== undefined; ) {
+    const [, site, places, caller] = frame;
+    frame = caller as SuspendedFrame | undefined;
+    positions.push(places && { source: places.source, chunk: places.chunk, site: places.sites[site - 1]! });
+  }
+  return positions;
 }
 
 /** The Lua functions of a JavaScript stack trace of now, innermost first; undefined for a native one that calls. */
@@ -166,7 +177,7 @@ export function positionsOfStack(stack: string): (Position | undefined)[] {
     }
     if (line.includes(NATIVE)) positions.push(undefined);
     else if (line.includes(COROUTINE)) {
-      positions.push(...positionsOfFrames(suspended.at(-1) ?? []));
+      positions.push(...positionsOfFrames(running?.frame));
       break;
     }
     const match = FRAME.exec(line);

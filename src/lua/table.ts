@@ -21,9 +21,21 @@ import type { LuaFunction, LuaValue } from "./value.ts";
 /** Properties have no prototype to inherit from: `t.constructor` is a field like any other. */
 export type FieldObject = Record<string, LuaValue>;
 // An object without a prototype of this kind would be a dictionary to the engine, so a constructor has to make it.
+const noPrototype = Object.create(null);
 function makeFields(): void {}
-makeFields.prototype = Object.create(null);
+makeFields.prototype = noPrototype;
 export const Fields = makeFields as unknown as new () => FieldObject;
+
+/** The same for constructors with few names: half as large, as the engine would leave room for ten. */
+function makeFewFields(): void {}
+makeFewFields.prototype = noPrototype;
+export const FewFields = makeFewFields as unknown as new () => FieldObject;
+export const FEW_FIELDS = 3;
+// The engine learns from the first ones how much room they need; names beyond that are put elsewhere.
+for (let i = 0; i < 16; i++) {
+  const fields = new FewFields();
+  for (let n = 0; n < FEW_FIELDS; n++) fields[`name${n}`] = undefined;
+}
 
 export const NO_FIELDS: FieldObject = new Fields();
 const NO_ITEMS: LuaValue[] = [undefined];

@@ -100,3 +100,8 @@ export function resultList(result: LuaResult): LuaValue[] {
   const settled = settle(result);
   return Array.isArray(settled) ? settled : [settled];
 }
+
+/** The reverse: values as the result of a call. */
+export function asResult(values: LuaValue[]): LuaResult {
+  return values.length === 1 ? values[0] : values;
+}

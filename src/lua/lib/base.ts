@@ -329,6 +329,20 @@ export function openBase(state: LuaState): void {
   globals.setField("_LUNATIK_VERSION", "Lunatik 4.4");
   state.loaded.set("_G", globals);
   machine.iterators = { next, ipairsStep };
+  const { pairs } = functions;
+  setResumable(pairs!, (...args) => {
+    const handler = args.length === 0 ? undefined : machine.metatableOf(args[0])?.get("__pairs");
+    if (handler === undefined) return pairs!(...args);
+    return guardFromNative(
+      state,
+      handler,
+      [args[0]],
+      (result) => resultList(result).slice(0, 4),
+      (error) => {
+        throw error;
+      },
+    );
+  });
   setResumable(functions["dofile"]!, (path) => machine.co(loadFile(path))());
 }
 

@@ -1,11 +1,11 @@
 /** The coroutine library. */
 
-import { LuaCoroutine, runCoroutine, setResumable } from "../coroutine.ts";
+import { LuaCoroutine, runCoroutine, setResumable, YIELDED } from "../coroutine.ts";
 import { LuaError, ScriptAbort } from "../error.ts";
 import { CoroutineClose } from "../operations.ts";
-import { asCoroutine, where } from "../position.ts";
+import { asCoroutine, runningFrames, where } from "../position.ts";
 import { type LuaState, withPosition } from "../state.ts";
-import type { LuaFunction, LuaValue } from "../value.ts";
+import { asResult, type LuaFunction, type LuaResult, resultList } from "../value.ts";
 import { checkCoroutine, checkFunction, raise } from "./check.ts";
 import { register } from "./register.ts";
 
@@ -19,7 +19,7 @@ export function openCoroutine(state: LuaState): void {
   const { machine } = state;
 
   /** Runs `coroutine` until it yields or ends; throws what it throws. */
-  const resume = (coroutine: LuaCoroutine, args: LuaValue[]): LuaValue[] => {
+  const resume = (coroutine: LuaCoroutine, passed: LuaResult): LuaResult => {
     if (coroutine.status === "dead") throw new LuaError("cannot resume dead coroutine");
     if (coroutine.status !== "suspended") throw new LuaError(`cannot resume non-suspended coroutine`);
     const resumer = state.currentCoroutine;
@@ -28,9 +28,11 @@ export function openCoroutine(state: LuaState): void {
     coroutine.status = "running";
     state.currentCoroutine = coroutine;
     machine.nesting++;
+    const outer = runningFrames(coroutine);
     try {
-      return asCoroutine(runCoroutine, machine, coroutine, args, undefined);
+      return asCoroutine(runCoroutine, machine, coroutine, passed, undefined);
     } finally {
+      runningFrames(outer);
       machine.nesting--;
       state.currentCoroutine = resumer;
       if (resumer !== undefined) resumer.status = "running";
@@ -45,9 +47,9 @@ export function openCoroutine(state: LuaState): void {
     );
   };
   setResumable(yieldPlain, (...args) => {
-    machine.yielded = args;
+    machine.yielded = asResult(args);
     machine.unwinding = true;
-    return undefined;
+    return YIELDED;
   });
 
   const payForCoroutine = (): void => {
@@ -57,12 +59,13 @@ export function openCoroutine(state: LuaState): void {
 
   /** Ends a suspended coroutine by an error that only scopes to be closed see; returns that of a closing method. */
   const close = (coroutine: LuaCoroutine): LuaError | undefined => {
-    if (coroutine.frames === undefined) {
+    if (!coroutine.hasStarted) {
       coroutine.status = "dead";
       return undefined;
     }
     const resumer = state.currentCoroutine;
     state.currentCoroutine = coroutine;
+    const outer = runningFrames(coroutine);
     try {
       asCoroutine(runCoroutine, machine, coroutine, [], new CoroutineClose());
       return new LuaError("attempt to yield across a C-call boundary");
@@ -72,6 +75,7 @@ export function openCoroutine(state: LuaState): void {
       if (error instanceof ScriptAbort) throw error;
       return error instanceof LuaError ? error : withPosition(error);
     } finally {
+      runningFrames(outer);
       state.currentCoroutine = resumer;
       coroutine.status = "dead";
     }
@@ -86,7 +90,8 @@ export function openCoroutine(state: LuaState): void {
       const c = checkCoroutine(coroutine, 1, "resume");
       const canRun = c.status === "suspended";
       try {
-        return [true, ...resume(c, args)];
+        const result = resume(c, asResult(args));
+        return Array.isArray(result) ? [true, ...resultList(result)] : [true, result];
       } catch (error) {
         machine.checkAborted();
         if (error instanceof ScriptAbort) throw error;
@@ -101,7 +106,7 @@ export function openCoroutine(state: LuaState): void {
       const coroutine = new LuaCoroutine(checkFunction(body, 1, "wrap"));
       return (...args) => {
         try {
-          return resume(coroutine, args);
+          return resume(coroutine, asResult(args));
         } catch (error) {
           // As the error goes on to another stack, text gets the position of whoever called.
           if (error instanceof LuaError && typeof error.value === "string") {

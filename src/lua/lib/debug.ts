@@ -123,7 +123,7 @@ export function openDebug(state: LuaState): void {
 
 /** The functions of a coroutine that does not run, innermost first. */
 function positionsOf(coroutine: LuaCoroutine): Positions {
-  return positionsOfFrames(coroutine.frames ?? []);
+  return positionsOfFrames(coroutine.frame);
 }
 
 // ---- getinfo

@@ -550,3 +550,67 @@ end)
 print(co(), co(), co(), co())
 -- output
 1	2	3	done
+
+-- lua what is declared before a label is kept for the way back to it
+local co = coroutine.wrap(function(limit)
+  ::start::
+  local text = "x"
+  local count = limit
+  ::again::
+  count = count - 1
+  local here = text .. count
+  if count < 0 then goto done end
+  coroutine.yield(here)
+  goto again
+  ::done::
+  return "done"
+end)
+print(co(2), co(), co())
+-- output
+x1	x0	done
+
+-- lua what a loop reads again is kept, and each round has its own
+local function numbers(list, from, to)
+  local total, fs = 0, {}
+  for i = from, to do
+    local own = i * 10
+    fs[#fs + 1] = function() own = own + 1 return own end
+    total = total + (list[i] or coroutine.yield(i, total))
+  end
+  local n = 0
+  repeat
+    local got = coroutine.yield("got", n)
+    n = n + got
+  until got > n - 3
+  while n > 0 do n = n - coroutine.yield("left", n) end
+  return total, fs[1](), fs[1](), fs[2]()
+end
+local co = coroutine.wrap(numbers)
+print(co({ 5, nil, 7 }, 1, 4))
+print(co(100))
+print(co(1000))
+print(co(5))
+print(co(1))
+print(co(4))
+-- output
+2	5
+4	112
+got	0
+left	5
+left	4
+1112	11	12	21
+
+
+-- lua __pairs may yield, and fail afterwards
+local t = setmetatable({}, { __pairs = function(t) coroutine.yield("step") return function(_, k) if not k then return 1, 2 end end, t, nil end })
+local co = coroutine.wrap(function() for a, b in pairs(t) do print(a, b) end return "done" end)
+print(co()) print(co())
+local bad = setmetatable({}, { __pairs = function() coroutine.yield(1) error("no pairs") end })
+local co2 = coroutine.create(function() for a in pairs(bad) do end end)
+print(coroutine.resume(co2)) print(coroutine.resume(co2))
+-- output
+step
+1	2
+done
+true	1
+false	test:4: no pairs

@@ -209,3 +209,15 @@ nil	15
 1	21	29	30	28	27	12	7	20	21	29	30	28
 3	21	29	30	28	21	29	30	28	31	12	7	20
 4	3	29	30	32	31	12	7	20	3	29	30	32
+
+
+-- lua operands of a chain of .. are there before an inner one calls a metamethod
+local a = "a"
+local o = setmetatable({}, { __concat = function() a = "changed" return "c" end })
+local function touch() a = "b" end
+print(a .. "-" .. o, a)
+touch()
+print((a .. a .. o), a)
+-- output
+ac	changed
+bc	changed

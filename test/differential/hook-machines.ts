@@ -1,0 +1,185 @@
+/**
+ * One hook on three machines: the Lua VM, the interpreter of eBPF, the kernel by test runs. Each says what became of a
+ * packet: the verdict, and the lines of the log.
+ */
+
+import { KernelPrograms } from "../../src/backends/kernel-programs.ts";
+import { type CompiledScript, compileHooks } from "../../src/compiler/compile-hooks.ts";
+import { eventText } from "../../src/compiler/event-text.ts";
+import type { Script } from "../../src/compiler/specializer.ts";
+import { CONFIG, type KernelLayout, MAPS } from "../../src/compiler/target.ts";
+import { netfilterEnvironment } from "../../src/ebpf/contexts.ts";
+import { Executable } from "../../src/ebpf/executable.ts";
+import { interpret } from "../../src/ebpf/interpret.ts";
+import { type BpfMap, createMap, RingBufferMap } from "../../src/ebpf/maps.ts";
+import type { HookRegistration } from "../../src/kernel/kernel.ts";
+import { SimulatedKernel } from "../../src/kernel/simulated.ts";
+import { skbOf } from "../../src/kernel/testing.ts";
+import { RingBufferReader } from "../../src/linux/bpf.ts";
+import { LuaTable } from "../../src/lua/table.ts";
+import type { LuaFunction } from "../../src/lua/value.ts";
+import { Runtime } from "../../src/runtime/runtime.ts";
+import { NF_INET, NF_VERDICT, NFPROTO } from "../../src/uapi/netfilter.ts";
+import { assert } from "../../src/util/assert.ts";
+
+export interface Outcome {
+  /** "other": one that a program cannot return. */
+  readonly verdict: "drop" | "accept" | "other";
+  /** As the log has them. */
+  readonly lines: readonly string[];
+  /** The program left the packet to user space. */
+  readonly isPunted: boolean;
+  /** The budget ended the run; which round is the last is not the same everywhere. */
+  readonly isStopped: boolean;
+}
+
+/** Rounds of loops and calls that one run may take. */
+const BUDGET = 3_000;
+const STOPPED = "instruction budget exceeded";
+
+const key0 = new Uint8Array(4);
+
+class HookRecorder extends SimulatedKernel {
+  readonly registered: HookRegistration[] = [];
+
+  override registerHook(hook: HookRegistration): () => void {
+    this.registered.push(hook);
+    return () => {};
+  }
+}
+
+/** The Lua VM with a script that registers one hook. */
+export class VmHook {
+  readonly runtime: Runtime;
+  readonly #registration: HookRegistration;
+  #lines: string[] = [];
+
+  constructor(source: string) {
+    const kernel = new HookRecorder({ log: (_level, text) => this.#lines.push(text) });
+    this.runtime = new Runtime({ kernel, budget: BUDGET });
+    this.runtime.load(source, "test.lua");
+    const [registration, ...others] = kernel.registered;
+    assert(registration !== undefined && others.length === 0, "the script registers one hook");
+    this.#registration = registration;
+  }
+
+  run(packet: Uint8Array): Outcome {
+    this.#lines = [];
+    const { verdict } = this.#registration.run(skbOf(packet));
+    const lines = this.#lines;
+    const isStopped = lines.some((line) => line.includes(STOPPED));
+    return { verdict: verdictOf(verdict), lines, isPunted: false, isStopped };
+  }
+
+  get script(): Script {
+    const { state, natives } = this.runtime;
+    return { state, nameOf: (f) => natives.nameOf(f), native: (name) => natives.native(name) };
+  }
+
+  /** Throws `CannotCompile` when no packet could be decided. */
+  compile(layout: KernelLayout): CompiledScript {
+    const { source } = this.#registration;
+    assert(source instanceof LuaTable, "a hook is registered with a table");
+    return compileHooks(this.script, [{ name: "hook", hook: source.get("hook") as LuaFunction }], layout);
+  }
+
+  outcomeOf(result: number, records: readonly Uint8Array[], { sites }: CompiledScript): Outcome {
+    const events = records.map((record) => eventText(this.runtime.state, sites, record));
+    const lines: string[] = [];
+    for (const { kind, text } of events) {
+      // As the runtime logs them.
+      if (kind === "print") lines.push(...text.split("\0", 1)[0]!.split("\n"));
+      else lines.push(text.replaceAll("\n", " "));
+    }
+    return {
+      verdict: verdictOf(result),
+      lines,
+      isPunted: events.some(({ kind }) => kind === "punt"),
+      isStopped: lines.includes(STOPPED),
+    };
+  }
+}
+
+function verdictOf(verdict: number): Outcome["verdict"] {
+  if (verdict === NF_VERDICT.NF_DROP) return "drop";
+  return verdict === NF_VERDICT.NF_ACCEPT || verdict === NF_VERDICT.NF_STOP ? "accept" : "other";
+}
+
+/** Without a state of ours the kernel makes a test run at LOCAL_OUT, for IPv4. */
+const STATION = { hook: NF_INET.NF_INET_LOCAL_OUT, pf: NFPROTO.NFPROTO_IPV4 };
+
+/** What a program may find in its memory from the run before. */
+const LEFTOVER = 0xa5;
+
+export class InterpretedHook {
+  readonly compiled: CompiledScript;
+  readonly #vm: VmHook;
+  readonly #executable: Executable;
+  readonly #maps: Record<string, BpfMap> = {};
+  readonly #station;
+
+  /** `layout` is what it was compiled for. */
+  constructor(vm: VmHook, compiled: CompiledScript, { sk_buff }: KernelLayout) {
+    this.#vm = vm;
+    this.compiled = compiled;
+    this.#station = { ...STATION, offsets: sk_buff };
+    this.#executable = new Executable(this.compiled.hooks[0]!.program);
+    for (const spec of this.compiled.maps) {
+      const map = createMap(spec);
+      for (const [key, value] of spec.entries) map.update(key, value, 0, 0);
+      this.#maps[spec.name] = map;
+    }
+    this.#maps[MAPS.config]?.lookup(key0, 0)?.view.setBigInt64(CONFIG.budget, BigInt(BUDGET), true);
+  }
+
+  run(packet: Uint8Array, linearBytes = packet.length): Outcome {
+    this.#maps[MAPS.scratch]?.lookup(key0, 0)?.bytes.fill(LEFTOVER);
+    const { low } = interpret(this.#executable, {
+      ...netfilterEnvironment(packet, { ...this.#station, linearBytes }),
+      maps: this.#maps,
+      limit: 50_000_000,
+    });
+    const events = this.#maps[MAPS.events];
+    const records = events instanceof RingBufferMap ? events.drain() : [];
+    return this.#vm.outcomeOf(low, records, this.compiled);
+  }
+}
+
+export class KernelHook {
+  readonly compiled: CompiledScript;
+  readonly programs: KernelPrograms;
+  readonly #vm: VmHook;
+  readonly #reader: RingBufferReader | undefined;
+
+  /** Throws `VerifierError` when the kernel refuses the program. */
+  constructor(vm: VmHook, compiled: CompiledScript) {
+    this.#vm = vm;
+    this.compiled = compiled;
+    this.programs = new KernelPrograms(this.compiled, { budget: BigInt(BUDGET), timeOffsetNs: 0n });
+    const { events } = this.programs.maps;
+    this.#reader = events && new RingBufferReader(events);
+  }
+
+  run(packet: Uint8Array): Outcome {
+    const { result } = this.programs.programs[0]!.testRun(packet);
+    const records: Uint8Array[] = [];
+    this.#reader?.read((record) => records.push(record.slice()));
+    return this.#vm.outcomeOf(result, records, this.compiled);
+  }
+
+  close(): void {
+    this.#reader?.close();
+    this.programs.close();
+  }
+}
+
+/** What differs, if anything that counts does. */
+export function differenceOf(vm: Outcome, other: Outcome): string | undefined {
+  if (other.isPunted || vm.isStopped || other.isStopped) return undefined;
+  // Of a long string the log has the beginning and the length.
+  const isCut = other.lines.some((line) => /\.\.\. \(\d+ bytes\)/.test(line));
+  if (isCut && vm.verdict === other.verdict) return undefined;
+  const wanted = JSON.stringify([vm.verdict, vm.lines]);
+  const got = JSON.stringify([other.verdict, other.lines]);
+  return wanted === got ? undefined : `VM:    ${wanted}\nother: ${got}`;
+}
