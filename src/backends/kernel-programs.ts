@@ -6,6 +6,7 @@ import type { CompiledScript } from "../compiler/compile-hooks.ts";
 import { CONFIG, COUNTERS, type KernelLayout, MAPS } from "../compiler/target.ts";
 import type { SourceSpan } from "../ebpf/program-builder.ts";
 import { createKernelMap, type KernelMap, type KernelProgram } from "../linux/bpf.ts";
+import { storesInOrder } from "../linux/machine.ts";
 import { BPF_ATTACH_TYPE, BPF_PROG_TYPE } from "../uapi/bpf.ts";
 
 /** Where the running kernel keeps what programs read. Throws `BtfError` naming what it does not have. */
@@ -13,6 +14,7 @@ export function kernelLayout(): KernelLayout {
   const btf = kernelBtf();
   const at = (structure: string, path: string): number => btf.member(structure, path).offset;
   return {
+    storesInOrder: storesInOrder(),
     bpf_nf_ctx: { state: at("bpf_nf_ctx", "state"), skb: at("bpf_nf_ctx", "skb") },
     sk_buff: {
       len: at("sk_buff", "len"),

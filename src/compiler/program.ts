@@ -404,6 +404,8 @@ export abstract class ProgramFrame extends Control {
     const record = this.address(this.scratch, BigInt(SCRATCH.eventOffset));
     this.store(8, record, 0, site);
     let at = 8;
+    // A string at the end takes only what it needs.
+    let end: Operand = 8n;
     const put = (value: Abstract, as: Captured): void => {
       if (as.kind === "constant") return;
       if (as.kind === "call") {
@@ -411,11 +413,13 @@ export abstract class ProgramFrame extends Control {
         return;
       }
       if (as.kind === "string") {
-        at = this.#putText(record, at, value as Single, BigInt(as.room));
+        end = this.#putText(record, at, value as Single, BigInt(as.room));
+        at += 8 + ((as.room + 7) & ~7);
         return;
       }
       this.store(8, record, at, (value as Int).value);
       at += 8;
+      end = BigInt(at);
     };
     for (const { value, as } of parts) {
       if (as.kind !== "union") {
@@ -426,14 +430,10 @@ export abstract class ProgramFrame extends Control {
       this.store(8, record, at, value.tag);
       at += 8;
       for (const [i, [, alternative]] of as.alternatives.entries()) put(value.alternatives[i]!, alternative);
+      end = BigInt(at);
     }
     if (at > SCRATCH.eventBytes) this.refuse("too much to print at once", "print less in one call");
-    const result = this.helper(BPF_FUNC.BPF_FUNC_ringbuf_output, [
-      this.map(MAPS.events),
-      record,
-      BigInt(at),
-      0n,
-    ]);
+    const result = this.helper(BPF_FUNC.BPF_FUNC_ringbuf_output, [this.map(MAPS.events), record, end, 0n]);
     const rest = new Join();
     this.fork(
       "jeq",
@@ -458,8 +458,8 @@ export abstract class ProgramFrame extends Control {
     this.land(rest);
   }
 
-  /** A string in a record takes the room of the longest, so that what follows has a fixed place. */
-  #putText(record: Value, at: number, value: Single, room: bigint): number {
+  /** A string in a record takes the room of the longest, so that what follows has a fixed place; gives its end. */
+  #putText(record: Value, at: number, value: Single, room: bigint): Operand {
     const { base, offset, length } = this.sliceOf(value);
     this.store(8, record, at, length);
     const cut = new Join();
@@ -472,7 +472,7 @@ export abstract class ProgramFrame extends Control {
     );
     const bytes = this.bound((this.land(cut)[0] as Int).value, room);
     this.copy(this.address(record, BigInt(at + 8)), bytes, this.address(base, offset));
-    return at + 8 + Number((room + 7n) & ~7n);
+    return this.binary("add", bytes, BigInt(at + 8));
   }
 
   #roomOf(length: Operand): bigint {
@@ -619,8 +619,19 @@ export abstract class ProgramFrame extends Control {
       if (!this.shared.needs.has("lock")) return;
       const lock = this.mapValue(MAPS.state, STATE.lock);
       this.store(8, lock, STATE.holder, 0n);
+      if (this.layout.storesInOrder) {
+        this.store(8, lock, 0, 0n);
+        return;
+      }
       const result = this.ir.value("int");
-      this.emit({ op: "exchange", to: lock, offset: 0, value: 0n, result, span: undefined });
+      this.emit({
+        op: "exchange",
+        to: lock,
+        offset: 0,
+        value: 0n,
+        result,
+        span: undefined,
+      });
     };
     this.land(accept);
     if (this.block !== undefined) {

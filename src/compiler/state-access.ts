@@ -273,6 +273,9 @@ function entryKey(s: Specializer, table: DynamicTable, key: Single): Value | und
   return place;
 }
 
+/** Strings up to here get into a key by loads of eight bytes, longer ones by a call. */
+const MOST_LOADED = 16;
+
 /** The bytes of a string into a key, zeros behind them. */
 function copyKey(s: Specializer, place: Value, slice: Slice, bytes: number): void {
   const length = s.constantOf(slice.length);
@@ -288,8 +291,48 @@ function copyKey(s: Specializer, place: Value, slice: Slice, bytes: number): voi
     }
   }
   if (length !== undefined) return;
-  const most = s.boundExactly(slice.length, BigInt(bytes));
-  s.copy(s.address(place, BigInt(2 * WORD)), most, s.address(slice.base, slice.offset));
+  if (bytes <= MOST_LOADED) {
+    copyWords(s, place, slice, bytes);
+    return;
+  }
+  s.bound(slice.length, BigInt(bytes));
+  s.copy(s.address(place, BigInt(2 * WORD)), slice.length, s.address(slice.base, slice.offset));
+}
+
+/** Word by word; what lies behind the string in its last word is shifted out. */
+function copyWords(s: Specializer, place: Value, slice: Slice, bytes: number): void {
+  const done = new Join();
+  const word = (at: number): void => {
+    if (at >= bytes) {
+      s.goto(done);
+      return;
+    }
+    s.fork(
+      "jle",
+      slice.length,
+      BigInt(at),
+      () => s.goto(done),
+      () => {
+        const loaded = s.loadAt(8, slice.base, slice.offset, at);
+        s.fork(
+          "jge",
+          slice.length,
+          BigInt(at + 8),
+          () => {
+            s.store(8, place, 2 * WORD + at, loaded);
+            word(at + 8);
+          },
+          () => {
+            const unused = s.binary("lsh", s.binary("sub", BigInt(at + 8), slice.length), 3n);
+            s.store(8, place, 2 * WORD + at, s.binary("rsh", s.binary("lsh", loaded, unused), unused));
+            s.goto(done);
+          },
+        );
+      },
+    );
+  };
+  word(0);
+  s.land(done);
 }
 
 export function readEntry(s: Specializer, table: DynamicTable, key: Abstract): Abstract {

@@ -5,6 +5,8 @@
 
 /** Offsets in bytes. */
 export interface KernelLayout {
+  /** Other processors see stores in the order of the program, as on x86: a lock is let go of by a plain one. */
+  readonly storesInOrder: boolean;
   readonly bpf_nf_ctx: { readonly state: number; readonly skb: number };
   readonly sk_buff: {
     readonly len: number;
@@ -22,6 +24,7 @@ export interface KernelLayout {
 
 /** Linux 6.18 of x86-64; what the interpreter's packets look like. */
 export const EXAMPLE_LAYOUT: KernelLayout = {
+  storesInOrder: true,
   bpf_nf_ctx: { state: 0, skb: 8 },
   sk_buff: {
     len: 112,

@@ -15,3 +15,6 @@ export function possibleCpuCount(): number {
     return 1;
   }
 }
+
+/** Whether other processors see this one's stores in their order. */
+export const storesInOrder = (): boolean => process.arch === "x64" || process.arch === "ia32";
