@@ -26,7 +26,7 @@ export interface AttachedHook {
   /** NFPROTO_IPV4 or NFPROTO_IPV6 */
   readonly family: number;
   readonly hooknum: number;
-  /** What the script asked for. */
+  /** What the script asked for, or the nearest that there is. */
   readonly wanted: number;
   readonly priority: number;
   readonly link: NetfilterLink;
@@ -37,10 +37,10 @@ export function attachHooks(programs: readonly ProgramAtHook[]): AttachedHook[] 
   const attached: AttachedHook[] = [];
   try {
     for (const { program, hook } of inOrder(programs)) {
-      const { pf, hooknum, priority: wanted } = hook;
-      const start = Math.min(Math.max(wanted, LEAST_PRIORITY), MOST_PRIORITY);
+      const { pf, hooknum } = hook;
+      const wanted = Math.min(Math.max(hook.priority, LEAST_PRIORITY), MOST_PRIORITY);
       for (const family of pf === NFPROTO_INET ? [NFPROTO_IPV4, NFPROTO_IPV6] : [pf]) {
-        const link = attachNetfilter({ program, family, hook: hooknum, priority: start, moves: MOST_MOVES });
+        const link = attachNetfilter({ program, family, hook: hooknum, priority: wanted, moves: MOST_MOVES });
         attached.push({ family, hooknum, wanted, priority: link.priority, link });
       }
     }

@@ -321,8 +321,13 @@ netfilter.register{ pf = nf.proto.IPV4, hooknum = nf.inet.LOCAL_IN, priority = 0
       const run = await armed(path, net.server);
       expect(run.ready).toContain("5 hooks in the kernel");
       answers(SERVER_V4, "x");
-      const { stdout } = await run.stop();
+      const { stdout, stderr } = await run.stop();
       expect(stdout.split("\n").slice(0, 5)).toEqual(["first", "a", "b", "c", "last"]);
+      // The ends of the range are nobody's, which is no news.
+      expect(stderr.match(/has priority .*/g)).toEqual([
+        "has priority 1, for 0 is taken",
+        "has priority 2, for 1 is taken",
+      ]);
     });
   });
 
