@@ -2,6 +2,7 @@
 
 import { type Abstract, type Int, int, type Single, type Slice, text } from "./abstract.ts";
 import { Join } from "./control.ts";
+import { integerArgument } from "./intrinsics.ts";
 import type { Operand } from "./ir.ts";
 import type { Specializer } from "./specializer.ts";
 
@@ -111,14 +112,18 @@ export function format(s: Specializer, pattern: string, args: readonly Abstract[
       const piece = value.kind === "union" ? undefined : s.textValue(value);
       if (piece === undefined) return undefined;
       pieces.push(piece);
-    } else if (value.kind !== "int") return undefined;
-    else if (conversion === "d" || conversion === "i") {
-      if (columns === 1) pieces.push(decimal(s, value.value));
-      else if (s.rangeOf(value.value).low < 0n) return undefined;
-      else pieces.push(digits(s, value.value, 10n, false, columns, flags === "0" ? "0" : " "));
-    } else if (conversion === "x" || conversion === "X")
-      pieces.push(digits(s, value.value, 16n, conversion === "X", columns, flags === "0" ? "0" : " "));
-    else return undefined;
+      if (s.block === undefined) return undefined;
+      continue;
+    }
+    if (!"dixX".includes(conversion!)) return undefined;
+    const number = integerArgument(s, [text(pattern), ...args], next + 1, "format");
+    if (number === undefined) return undefined;
+    const fill = flags === "0" ? "0" : " ";
+    if (conversion === "x" || conversion === "X")
+      pieces.push(digits(s, number, 16n, conversion === "X", columns, fill));
+    else if (columns === 1) pieces.push(decimal(s, number));
+    else if (s.rangeOf(number).low < 0n) return undefined;
+    else pieces.push(digits(s, number, 10n, false, columns, fill));
     if (s.block === undefined) return undefined;
   }
   if (pattern.replace(/([^%]+)|%([0]?)(\d*)([%a-zA-Z])/g, "") !== "") return undefined;
