@@ -6,15 +6,59 @@
 
 import { describe, expect, test } from "vitest";
 import { kernelLayout } from "../../src/backends/kernel-programs.ts";
+import { ipPacket } from "../../src/kernel/testing.ts";
 import { numRuns } from "../../src/wire/testing.ts";
 import { seed } from "../seed.ts";
 import { whyNoBpf } from "./bpf-machine.ts";
 import { Choices } from "./choices.ts";
+import { differenceOf, KernelHook, VmHook } from "./hook-machines.ts";
 import { noCounts, PACKETS, runHook, smallest } from "./hook-runs.ts";
 
 const why = whyNoBpf();
 /** `MOONHOOK_FUZZ_RUNS` counts pairs of a hook and a packet. */
 const hooks = Math.ceil(numRuns(6_000) / PACKETS);
+
+const HEAD = `local netfilter, nf = require("netfilter"), require("linux.nf")
+local flags = { [1] = true, [17] = false, [6] = true }
+netfilter.register{ pf = nf.proto.IPV4, hooknum = nf.inet.LOCAL_OUT, priority = 0, hook = function(skb) local d = skb:data()
+`;
+const PACKET = ipPacket({ payload: Buffer.from("Host: example.org=12") });
+
+describe.skipIf(why)(`single hooks${why ? ` (skipped: ${why})` : ""}`, () => {
+  // Each was refused once: the verifier went round the loop with one value after the other, or forgot a bound.
+  test.each([
+    [
+      "a loop that compares its variable with constants",
+      "local n = 0 for i = 0, #d - 1, 3 do if flags[i] == false or i == 40 then n = n + i end end print(n)",
+    ],
+    [
+      "a loop whose variable is bounded on one way",
+      `local v, n = 0, 0
+      while v < d:getint64(v % (#d - 7)) % 30 do
+        v = v + 1 n = n + 1
+        if d:getuint8(16) == 7 then goto next end
+        if n > 20 then v = #d end
+        ::next::
+      end print(v, n)`,
+    ],
+    [
+      "long strings when all registers are taken",
+      `local a, b, c, e = d:getuint8(0), d:getuint8(1), d:getuint8(2), d:getuint8(3)
+      local s = d:getstring(d:getuint8(9) % 19) local t = s .. s .. d:getstring(#d % 7, 1)
+      print(#t, (t:find("(%w+)%.(%w+)")), a + b, c + e, #s) print(a, b, c, e)`,
+    ],
+  ])("%s", (_, body) => {
+    const vm = new VmHook(`${HEAD}${body}\nreturn 1 end }`);
+    const hook = new KernelHook(vm, vm.compile(kernelLayout()));
+    try {
+      expect(differenceOf(vm.run(PACKET), hook.run(PACKET))).toBeUndefined();
+      expect(hook.run(PACKET)).toMatchObject({ isPunted: false, isStopped: false });
+      expect(hook.programs.programs[0]!.verifiedInstructions).toBeLessThan(10_000);
+    } finally {
+      hook.close();
+    }
+  });
+});
 
 describe.skipIf(why)(`hooks${why ? ` (skipped: ${why})` : ""}`, () => {
   test(`${hooks} hooks (MOONHOOK_SEED=${seed})`, { timeout: 3_600_000 }, () => {
