@@ -126,6 +126,13 @@ function signatureOf(name: string, args: readonly Part[]): Signature | undefined
   return wanted && signature(STRING, wanted.length + 1, TEXT, ...wanted);
 }
 
+/** A string that is repeated more often might become too large. */
+const MOST_REPEATED = 1n << 16n;
+
+const isBelow = (s: Specializer, { value }: Part, most: bigint): boolean =>
+  value !== undefined &&
+  alternativesOf(value).every((single) => single.kind !== "int" || s.rangeOf(single.value).high <= most);
+
 /** Whether it is known what a function takes. */
 export const isKnown = (name: string, args: readonly Part[]): boolean =>
   signatureOf(name, args) !== undefined;
@@ -144,6 +151,7 @@ export function calledLater(
   if (wanted === undefined || args.length < wanted.required) return undefined;
   const isLong = args.some((given) => given.isLong === true);
   if (LOOKS_INSIDE.has(name) && isLong) return undefined;
+  if (name === "string.rep" && !isBelow(s, args[1]!, MOST_REPEATED)) return undefined;
   const short = name.slice(name.indexOf(".") + 1);
   for (const [i, given] of args.entries()) {
     const parameter = wanted.parameters[i];
