@@ -10,7 +10,7 @@ import { bytesFromLatin1 } from "../util/latin1.ts";
 import { Restart } from "./control.ts";
 import { CannotCompile, type Refusal } from "./diagnostics.ts";
 import type { EventSite } from "./events.ts";
-import { generate } from "./generate.ts";
+import { CodeLimitError, generate } from "./generate.ts";
 import type { IrFunction } from "./ir.ts";
 import { optimize } from "./optimize.ts";
 import { Shared } from "./shared.ts";
@@ -72,6 +72,12 @@ export function compileHooks(
         refusals: shared.refusals,
       };
     } catch (error) {
+      if (error instanceof CodeLimitError)
+        throw new CannotCompile(
+          undefined,
+          `a hook of this size (${error.message})`,
+          "make it smaller, or run it with --on nfqueue",
+        );
       if (!(error instanceof Restart)) throw error;
     }
   }
