@@ -614,3 +614,21 @@ step
 done
 true	1
 false	test:4: no pairs
+
+-- lua a yield in the branch of else, of a condition whose values nobody needs afterwards
+local co = coroutine.wrap(function(x)
+  local a
+  if not (x == 1 and 1 >= x) then a = 1 else print("else", coroutine.yield(5)) end
+  if a == x then a = 2 else coroutine.yield(6) end
+  local k = x
+  if k ~= nil then k = coroutine.yield(7) end
+  if k == nil then a = 3 elseif k == 4 then a = 4 else print(coroutine.yield(8)) end
+  return "end", a
+end)
+for i = 1, 4 do print(co(i)) end
+-- output
+5
+else	2
+6
+7
+end	4
