@@ -632,3 +632,23 @@ else	2
 6
 7
 end	4
+
+-- lua a metamethod behind text cannot yield
+local o = setmetatable({}, { __mod = function(a, b) return coroutine.isyieldable() and coroutine.yield("mod") end })
+local co = coroutine.wrap(function()
+  print(pcall(function() return 10 % o, o % "s" end))
+  print(pcall(function() return "s" % o end))
+  getmetatable(o).__mod = function() return coroutine.yield() end
+  print(pcall(function() return "10" % o end))
+  getmetatable("").__mod = function() return coroutine.yield("text") end
+  print(pcall(function() return "10" % o end))
+end)
+print(co()) print(co(1)) print(co(2)) co(3)
+-- output
+mod
+mod
+true	1	2
+true	false
+false	attempt to yield across a C-call boundary
+text
+true	3
