@@ -652,3 +652,20 @@ true	false
 false	attempt to yield across a C-call boundary
 text
 true	3
+
+-- lua where a coroutine may yield
+local co = coroutine.wrap(function()
+  print(coroutine.isyieldable(), pcall(coroutine.isyieldable))
+  print(("a"):gsub("a", function() print(coroutine.isyieldable()) end))
+  table.sort({ 1, 2 }, function(a, b) print(coroutine.isyieldable()) return a < b end)
+  local f = setmetatable({}, { __index = function() return coroutine.isyieldable() end })
+  print(f.x)
+end)
+co() print(coroutine.isyieldable())
+-- output
+true	true	true
+false
+a	1
+false
+true
+false
