@@ -285,17 +285,18 @@ export class StatementEmitter extends ExpressionEmitter {
     const { condition: test, body: block } = s.clauses[clause]!;
     const condition = this.condition(test);
     const body = this.capture(() => this.emitBlock(block));
-    const head = `if(${this.unlessResumed(condition, body)})${this.inside(body)}`;
+    const head = (test: string): string => `if(${test})${this.inside(body)}`;
     const hasMore = clause + 1 < s.clauses.length;
     if (!hasMore && s.otherwise === undefined) {
-      this.emitCompound(head, body);
+      this.emitCompound(head(this.unlessResumed(condition, body)), body);
       return;
     }
     const otherwise = this.capture(() => {
       if (hasMore) this.withTemps(() => this.#emitIf(s, clause + 1));
       else this.emitBlock(s.otherwise!);
     });
-    this.emitCompound(`${head}else${this.inside(otherwise)}`, body, otherwise);
+    const decision = this.unlessResumedBelow(condition, body, otherwise);
+    this.emitCompound(`${head(decision)}else${this.inside(otherwise)}`, body, otherwise);
   }
 
   // ---- loops

@@ -240,6 +240,12 @@ export class Emitter {
     return last < first ? condition : `(pc===0?${condition}:pc>=${first}&&pc<=${last})`;
   }
 
+  /** The same where there is an `else`: what the condition reads may not have been kept for the sites in there. */
+  protected unlessResumedBelow(condition: string, body: Captured, otherwise: Captured): string {
+    const onlyBelow = body.last < body.first && otherwise.first <= otherwise.last;
+    return onlyBelow ? `pc===0&&(${condition})` : this.unlessResumed(condition, body);
+  }
+
   /** Starts a line that stands for `span`; `names` are the operands as messages call them. */
   protected mark(span: Span, ...names: (string | undefined)[]): string {
     this.unit.marks.push({ in: this.#place, line: span.line, names });

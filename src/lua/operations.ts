@@ -146,8 +146,15 @@ export class Operations {
       if (typeof a !== "string" && typeof b !== "string") {
         return this.#binary(event, a, b, "perform arithmetic on", int64.isInteger(a));
       }
-      const handler = this.#anyHandler(a, b, event);
-      if (handler !== undefined) return this.#invoke.two(handler, a, b);
+      const own = this.#machine.metamethod(a, event);
+      if (own !== undefined) return this.#invoke.two(own, a, b);
+      const handler = this.#machine.metamethod(b, event);
+      if (handler !== undefined) {
+        // Text on the left: in PUC Lua the string library is in between, and nothing can yield across it.
+        return typeof a === "string"
+          ? firstResult(this.#machine.call(handler, [a, b]))
+          : this.#invoke.two(handler, a, b);
+      }
       const x = toInteger(a);
       const y = toInteger(b);
       return x !== undefined && y !== undefined ? compute(x, y) : textError(event, a, b);

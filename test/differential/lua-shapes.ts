@@ -223,7 +223,7 @@ function literals(s: Source): string {
       () => `return (string.byte)(${times(c.below(3), literal, ", ")})`,
       () =>
         `for i = ${c.pick(["1", "0", "-1"])}, ${c.pick(["1", "3"])}, ${c.pick(["1", "-1", "0"])} do print(i) end`,
-      () => `for k in ${literal()} do end`,
+      () => `for k in ${literal()} do break end`,
       () => `if ${literal()} then return 1 else return 2 end`,
       () => `while ${literal()} do return 1 end`,
       () => `repeat until 1 or ${literal()}`,
@@ -336,9 +336,10 @@ function metamethods(s: Source): string {
     ]);
   const handler = (event: string): string => {
     const fail = c.chance(8)
-      ? `if n > ${c.below(4)} then error(${c.pick([`"${event}"`, "{ n }", '"x", 0'])}) end `
+      ? `if plus(n, 0) > ${c.below(4)} then error(${c.pick([`"${event}"`, "{ n }", '"x", 0'])}) end `
       : "";
-    const change = c.pick(["", "", "n = n + 1 ", "n = n * 2 ", "l = n ", "o2 = o "]);
+    // `n` may be an object: its own operators here would call each other for ever, and how deep that goes is open.
+    const change = c.pick(["", "", "n = plus(n, 1) ", "n = plus(n, n) ", "l = n ", "o2 = o "]);
     const leave = c.chance(15) ? `return keep(${result()})` : `return ${result()}`;
     return `${event} = function(a, ...) ${change}${effect(s, `"${event}", show(n)`)} ${fail}${leave} end`;
   };
@@ -406,6 +407,7 @@ function metamethods(s: Source): string {
   const uses = times(1 + c.below(4), () => `print(spread(pcall(function() ${use()} end)))\n`);
   return (
     `do\nlocal n, l, t, fs, o2, o = ${s.integer(0)}, ${c.pick(HUGE)}, {}, {}\nlocal function keep(...) n = n == 1 and 4 or 1 return ... end\nl = 1\n` +
+    `local function plus(x, y) return type(x) == "number" and x + y or 3 end\n` +
     `local mt = { ${some.map(handler).join(",\n")} }\no, o2 = setmetatable({}, mt), setmetatable({}, mt) t.o = o\n${uses}` +
     `print(spread(pcall(function() for i = 1, #fs do print(spread(fs[i]())) end end)))\nend\n`
   );
@@ -518,7 +520,7 @@ function jumps(s: Source): string {
       [1, () => `for i, v in ipairs({ 1, 2 }) do if i == 2 then ${go()} end end\n`],
       [1, () => `while count < 5 do ${effect(s, "count")} ${go()} end\n`],
       [1, () => `do local f = function() return count end ${go()} print(f()) end\n`],
-      [1, () => `do local x <close> = traced("jump") ${go()} end\n`],
+      [1, () => `do local guard <close> = traced("jump") ${go()} end\n`],
       [1, () => "count = count + 1 if count < 6 then goto three end\n"],
     ])();
   const segment = (label: string): string => `::${label}::\n${times(1 + c.below(3), part)}`;

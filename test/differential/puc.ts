@@ -16,6 +16,7 @@ const MARK = "\x1c\x1d\x1c";
 const JUDGE = `
 local MARK = "\\x1c\\x1d\\x1c"
 local load, pcall, tostring, pairs, type = load, pcall, tostring, pairs, type
+local out, flush = io.stdout, io.stdout.flush
 local read, write, setmetatable, getmetatable = io.read, io.write, debug.setmetatable, debug.getmetatable
 local saved = {}
 local function save(t)
@@ -45,9 +46,13 @@ while true do
   local ok
   if f then ok, message = pcall(f) end
   write(MARK, ok and "+" or "-" .. tostring(message), MARK)
+  flush(out)
   restore()
 end
 `;
+
+/** All of the programs together; they take seconds, and one that never ends shall be named and not waited for. */
+const LIMIT_MS = 120_000;
 
 export function runPuc(sources: readonly string[]): GoldenResult[] {
   // Programs may make files.
@@ -58,13 +63,17 @@ export function runPuc(sources: readonly string[]): GoldenResult[] {
       input: sources.map((source) => `${source.length}\n${source}`).join(""),
       encoding: "latin1",
       maxBuffer: 2 ** 30,
-      timeout: 600_000,
+      timeout: LIMIT_MS,
+      killSignal: "SIGKILL",
     });
-    if (run.error) throw run.error;
+    const isLate = run.error !== undefined && "code" in run.error && run.error.code === "ETIMEDOUT";
+    if (run.error && !isLate) throw run.error;
     const parts = run.stdout.split(MARK);
-    if (parts.length !== 2 * sources.length + 1) {
-      const last = sources[Math.floor(parts.length / 2)];
-      throw new Error(`lua5.4 ended early: ${run.stderr}${parts.at(-1)}\nin\n${last}`);
+    if (isLate || parts.length !== 2 * sources.length + 1) {
+      const last = Math.floor(parts.length / 2);
+      const how = isLate ? `took more than ${LIMIT_MS} ms` : "ended early";
+      const printed = parts.at(-1)!.slice(-1000);
+      throw new Error(`lua5.4 ${how}: ${run.stderr}${printed}\nin program ${last}\n${sources[last]}`);
     }
     return sources.map((_, i) => {
       const end = parts[2 * i + 1]!;

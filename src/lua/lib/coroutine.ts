@@ -52,6 +52,10 @@ export function openCoroutine(state: LuaState): void {
     return YIELDED;
   });
 
+  /** Inside a coroutine the plain version is only called below a native function that cannot be left. */
+  const isYieldable: LuaFunction = () => false;
+  setResumable(isYieldable, () => true);
+
   const payForCoroutine = (): void => {
     machine.charge(COROUTINE_BYTES);
     machine.spend(COROUTINE_ROUNDS);
@@ -118,7 +122,7 @@ export function openCoroutine(state: LuaState): void {
     },
     status: (coroutine) => checkCoroutine(coroutine, 1, "status").status,
     running: () => [state.currentCoroutine ?? mainCoroutine(state), state.currentCoroutine === undefined],
-    isyieldable: () => state.currentCoroutine !== undefined,
+    isyieldable: isYieldable,
     close: (coroutine) => {
       const c = checkCoroutine(coroutine, 1, "close");
       if (c.status !== "suspended" && c.status !== "dead")

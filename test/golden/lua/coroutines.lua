@@ -614,3 +614,58 @@ step
 done
 true	1
 false	test:4: no pairs
+
+-- lua a yield in the branch of else, of a condition whose values nobody needs afterwards
+local co = coroutine.wrap(function(x)
+  local a
+  if not (x == 1 and 1 >= x) then a = 1 else print("else", coroutine.yield(5)) end
+  if a == x then a = 2 else coroutine.yield(6) end
+  local k = x
+  if k ~= nil then k = coroutine.yield(7) end
+  if k == nil then a = 3 elseif k == 4 then a = 4 else print(coroutine.yield(8)) end
+  return "end", a
+end)
+for i = 1, 4 do print(co(i)) end
+-- output
+5
+else	2
+6
+7
+end	4
+
+-- lua a metamethod behind text cannot yield
+local o = setmetatable({}, { __mod = function(a, b) return coroutine.isyieldable() and coroutine.yield("mod") end })
+local co = coroutine.wrap(function()
+  print(pcall(function() return 10 % o, o % "s" end))
+  print(pcall(function() return "s" % o end))
+  getmetatable(o).__mod = function() return coroutine.yield() end
+  print(pcall(function() return "10" % o end))
+  getmetatable("").__mod = function() return coroutine.yield("text") end
+  print(pcall(function() return "10" % o end))
+end)
+print(co()) print(co(1)) print(co(2)) co(3)
+-- output
+mod
+mod
+true	1	2
+true	false
+false	attempt to yield across a C-call boundary
+text
+true	3
+
+-- lua where a coroutine may yield
+local co = coroutine.wrap(function()
+  print(coroutine.isyieldable(), pcall(coroutine.isyieldable))
+  print(("a"):gsub("a", function() print(coroutine.isyieldable()) end))
+  table.sort({ 1, 2 }, function(a, b) print(coroutine.isyieldable()) return a < b end)
+  local f = setmetatable({}, { __index = function() return coroutine.isyieldable() end })
+  print(f.x)
+end)
+co() print(coroutine.isyieldable())
+-- output
+true	true	true
+false
+a	1
+false
+true
+false
