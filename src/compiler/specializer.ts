@@ -78,6 +78,8 @@ export class Specializer extends Operations {
   readonly #budget = new Cell("budget");
   frame!: Frame;
   #loops = 0;
+  /** Attempts that are under way, whose failure is no end. */
+  #tries = 0;
 
   constructor(name: string, script: Script, shared: Shared, layout: KernelLayout) {
     super(name, shared, layout);
@@ -203,6 +205,7 @@ export class Specializer extends Operations {
     const { frame, source, span } = this;
     const handlers = this.handlers.length;
     const scopes = frame.scopes.length;
+    this.#tries++;
     try {
       const result = action();
       if (result !== undefined) return result;
@@ -212,6 +215,8 @@ export class Specializer extends Operations {
       this.source = source;
       this.handlers.length = handlers;
       frame.scopes.length = scopes;
+    } finally {
+      this.#tries--;
     }
     this.span = span;
     mark.undo();
@@ -1249,7 +1254,8 @@ export class Specializer extends Operations {
     try {
       this.statement(statement);
     } catch (error) {
-      if (!(error instanceof CannotCompile)) throw error;
+      // Whoever only tries has another way.
+      if (!(error instanceof CannotCompile) || this.#tries > 0) throw error;
       mark.undo();
       this.frame = frame;
       this.source = source;

@@ -28,6 +28,11 @@ function outcomeOf(path: string, source: string): string {
   }
 }
 
+test.each(["dnsblock", "portknock", "ratelimit"])("examples/%s.lua compiles whole", (name) => {
+  const path = `examples/${name}.lua`;
+  expect(outcomeOf(path, readFileSync(path, "latin1"))).toBe("whole");
+});
+
 test("nine of ten scripts that only read compile whole; the others are told where and what to do", () => {
   const readme = readFileSync(new URL("README.md", import.meta.url), "utf8");
   const outcomes = corpusScripts().map(({ path, source }) => ({ path, outcome: outcomeOf(path, source) }));
