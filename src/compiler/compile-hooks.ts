@@ -7,6 +7,7 @@ import type { Program } from "../ebpf/program-builder.ts";
 import type { LuaFunction } from "../lua/value.ts";
 import { BPF_MAP_TYPE } from "../uapi/bpf.ts";
 import { bytesFromLatin1 } from "../util/latin1.ts";
+import type { Script } from "./calling.ts";
 import { Restart } from "./control.ts";
 import { CannotCompile, type Refusal } from "./diagnostics.ts";
 import type { EventSite } from "./events.ts";
@@ -14,7 +15,7 @@ import { CodeLimitError, generate } from "./generate.ts";
 import type { IrFunction } from "./ir.ts";
 import { optimize } from "./optimize.ts";
 import { Shared } from "./shared.ts";
-import { type Script, Specializer } from "./specializer.ts";
+import { Specializer } from "./specializer.ts";
 import { CONFIG, COUNTERS, type KernelLayout, MAPS, type MapSpec, SCRATCH } from "./target.ts";
 
 export interface CompiledHook {

@@ -24,9 +24,9 @@ import {
   TRUSTED,
   UNKNOWN,
 } from "./deferred-types.ts";
-import type { LiveVariable } from "./frame.ts";
+import { type LiveVariable, liveVariables } from "./frame.ts";
 import { PURE } from "./intrinsics.ts";
-import { liveVariables, type Specializer } from "./specializer.ts";
+import type { Specializer } from "./specializer.ts";
 
 type Hole = readonly [Expression, Abstract];
 

@@ -2,7 +2,10 @@
 
 import type { SourceSpan } from "../ebpf/program-builder.ts";
 import type { FunctionBody, Variable } from "../lua/ast.ts";
-import type { LuaValue } from "../lua/value.ts";
+import { isItself, needsCell } from "../lua/emit-names.ts";
+import { fromBigInt } from "../lua/int64.ts";
+import type { FunctionInfo } from "../lua/machine.ts";
+import { type LuaFunction, type LuaValue, W } from "../lua/value.ts";
 import type { Abstract, Cell } from "./abstract.ts";
 import type { Join } from "./control.ts";
 
@@ -71,4 +74,31 @@ export interface Scope {
   readonly target: Join;
   /** The label is behind us: jumping there would be a loop. */
   isPassed?: boolean;
+}
+
+/** The captured variables of a function. */
+export function liveVariables(info: FunctionInfo, f: LuaFunction): Map<Variable, LiveVariable> {
+  const { body, captured } = info;
+  const own = body.upvalues.filter((variable) => !isItself(variable, body));
+  const live = new Map<Variable, LiveVariable>();
+  for (const variable of body.upvalues) {
+    const { name } = variable;
+    if (isItself(variable, body)) {
+      live.set(variable, { name, cell: undefined, get: () => f });
+      continue;
+    }
+    const value = captured[own.indexOf(variable)];
+    if (!needsCell(variable)) {
+      live.set(variable, { name, cell: undefined, get: () => value as LuaValue });
+      continue;
+    }
+    const cell = value as { v: LuaValue | typeof W; h?: number; l?: number };
+    live.set(variable, {
+      name,
+      cell,
+      get: () =>
+        cell.v === W ? fromBigInt((BigInt(cell.h!) << 32n) | BigInt(cell.l! >>> 0)) : (cell.v as LuaValue),
+    });
+  }
+  return live;
 }

@@ -4,9 +4,9 @@
  */
 
 import { KernelPrograms } from "../../src/backends/kernel-programs.ts";
+import type { Script } from "../../src/compiler/calling.ts";
 import { type CompiledScript, compileHooks } from "../../src/compiler/compile-hooks.ts";
 import { eventText } from "../../src/compiler/event-text.ts";
-import type { Script } from "../../src/compiler/specializer.ts";
 import { CONFIG, type KernelLayout, MAPS } from "../../src/compiler/target.ts";
 import { netfilterEnvironment } from "../../src/ebpf/contexts.ts";
 import { Executable } from "../../src/ebpf/executable.ts";
