@@ -28,8 +28,6 @@ export function describe(expression: Expression, user: FunctionBody): string | u
       return describe(expression.inner, user);
     case "string":
       return `constant '${expression.value}'`;
-    case "call":
-      return expression.method === undefined ? undefined : `method '${expression.method}'`;
     default:
       return undefined;
   }

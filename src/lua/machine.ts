@@ -9,7 +9,7 @@ import { LuaError, observingErrors, ScriptAbort } from "./error.ts";
 import * as int64 from "./int64.ts";
 import { describeType, raise, typeName } from "./lib/check.ts";
 import { owe, oweForText } from "./meter.ts";
-import { CoroutineClose, closeError, closeReason, Operations, truthOf } from "./operations.ts";
+import { CoroutineClose, closeError, closeReason, failedClose, Operations, truthOf } from "./operations.ts";
 import { asNative, currentPositions, where } from "./position.ts";
 import {
   type Cursor,
@@ -365,17 +365,18 @@ export class Machine {
   readonly call = (callee: LuaValue, args: LuaValue[]): LuaResult => settle(this.#function(callee)(...args));
 
   /** A function that does what calling `value` does; that fails only when it is called, as Lua evaluates. */
-  readonly callable = (value: LuaValue): LuaFunction => {
+  readonly callable = (value: LuaValue): LuaFunction =>
+    this.#resolve(value, (last) => () => this.operandError("call", last));
+
+  /** `callable`; `fail` gets the value that is none. */
+  #resolve(value: LuaValue, fail: (last: LuaValue) => LuaFunction): LuaFunction {
     const objects: LuaValue[] = [];
     let callee = value;
     while (typeof callee !== "function") {
       const handler = this.metamethod(callee, "__call");
       if (objects.length >= MAX_CALL_CHAIN && handler !== undefined)
         return () => raise("'__call' chain too long");
-      if (handler === undefined) {
-        const last = callee;
-        return () => this.operandError("call", last);
-      }
+      if (handler === undefined) return fail(callee);
       objects.unshift(callee);
       callee = handler;
     }
@@ -383,7 +384,7 @@ export class Machine {
     const native: ResumableFunction = (...args) => f(...objects, ...args);
     native.resumable = (...args) => this.co(f)(...objects, ...args);
     return native;
-  };
+  }
 
   /** All results of a call. To hand on a long list costs its copying. */
   readonly list = (result: LuaResult): LuaValue[] => {
@@ -392,10 +393,18 @@ export class Machine {
     return results;
   };
 
-  readonly tail = (callee: LuaFunction, args: LuaValue[]): TailCall => {
+  /** Whether a tail call leaves its caller first. Natives end soon, and their errors need the place of the call. */
+  readonly isTail = (callee: LuaValue): boolean => {
     this.tails = TAILS;
-    return new TailCall(callee, args);
+    return typeof callee !== "function" || callee.name === "$lua";
   };
+
+  /** A tail call that is left to whoever called; what cannot be called fails here, where it has a name. */
+  readonly tail = (callee: LuaValue, args: LuaValue[]): TailCall =>
+    new TailCall(
+      this.#resolve(callee, (last) => this.operandError("call", last)),
+      args,
+    );
 
   // ---- tables and functions
 
@@ -645,7 +654,13 @@ export class Machine {
     const reason = closeReason(error);
     const goesOn = error instanceof CoroutineClose ? error : toLuaError(error);
     const result = (e: unknown): LuaResult => e as LuaResult;
-    return this.guard(this.metamethod(value, "__close"), [value, reason], () => result(goesOn), result);
+    const close = this.metamethod(value, "__close");
+    return this.guard(
+      close,
+      [value, reason],
+      () => result(goesOn),
+      (second) => result(failedClose(goesOn, second)),
+    );
   }
 }
 

@@ -7,7 +7,7 @@
  * left it: the caller looks.
  */
 
-import { LuaError, ScriptAbort } from "./error.ts";
+import { type LuaError, ScriptAbort } from "./error.ts";
 import * as int64 from "./int64.ts";
 import { describeType, raise, typeName } from "./lib/check.ts";
 import { type Machine, toInteger, toLuaError, toText } from "./machine.ts";
@@ -277,20 +277,29 @@ export function closeError(machine: Machine, value: LuaValue, error: unknown): u
   const reason = closeReason(error);
   try {
     machine.call(machine.metamethod(value, "__close"), [value, reason]);
-    return error instanceof LuaError ? error : isClosing(error) ? error : toLuaError(error);
+    return error instanceof CoroutineClose ? error : toLuaError(error);
   } catch (second) {
-    return second;
+    return failedClose(error, second);
   }
 }
 
 /** Thrown through a coroutine that `coroutine.close` ends: only scopes to be closed see it. */
-export class CoroutineClose extends Error {}
+export class CoroutineClose extends Error {
+  /** What the last closing method failed with, if one did: the next is told, and the close returns it. */
+  failure: LuaError | undefined = undefined;
+}
 
-const isClosing = (error: unknown): boolean => error instanceof CoroutineClose;
+/** The error that goes on when a closing method, called because of `error`, fails as well. */
+export function failedClose(error: unknown, second: unknown): unknown {
+  if (!(error instanceof CoroutineClose) || second instanceof CoroutineClose || second instanceof ScriptAbort)
+    return second;
+  error.failure = toLuaError(second);
+  return error;
+}
 
 /** What a closing method gets as its second argument. */
 export function closeReason(error: unknown): LuaValue {
-  return isClosing(error) ? undefined : toLuaError(error).value;
+  return error instanceof CoroutineClose ? error.failure?.value : toLuaError(error).value;
 }
 
 /** An operand is text that holds no integer; the string library words it. */

@@ -427,7 +427,8 @@ class Generator {
         case 0: {
           const [i, v] = [this.#declare("integer", false).name, this.#declare("integer").name];
           if (i === v) return "";
-          return `for ${i}, ${v} in ipairs({ table.unpack(${array}) }) do\n${this.#block(2, true)}end\n`;
+          // A list that the loop makes longer would grow twofold from loop to loop around it.
+          return `for ${i}, ${v} in ipairs({ table.unpack(${array}, 1, 8) }) do\n${this.#block(2, true)}end\n`;
         }
         case 1: {
           // The order of pairs is open, so only a sum leaves the loop.

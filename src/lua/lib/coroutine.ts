@@ -71,11 +71,15 @@ export function openCoroutine(state: LuaState): void {
     state.currentCoroutine = coroutine;
     const outer = runningFrames(coroutine);
     try {
-      asCoroutine(runCoroutine, machine, coroutine, [], new CoroutineClose());
-      return new LuaError("attempt to yield across a C-call boundary");
+      let failure: Error = new CoroutineClose();
+      for (;;) {
+        asCoroutine(runCoroutine, machine, coroutine, [], failure);
+        // A closing method yielded; to that yield it is an error.
+        failure = new LuaError("attempt to yield across a C-call boundary");
+      }
     } catch (error) {
       machine.checkAborted();
-      if (error instanceof CoroutineClose) return undefined;
+      if (error instanceof CoroutineClose) return error.failure;
       if (error instanceof ScriptAbort) throw error;
       return error instanceof LuaError ? error : withPosition(error);
     } finally {

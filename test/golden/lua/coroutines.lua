@@ -669,3 +669,26 @@ a	1
 false
 true
 false
+
+-- lua closing methods that fail or yield while a coroutine is closed
+local function closer(name, f) return setmetatable({}, { __close = function(_, e) print("close", name, e) f() end }) end
+local co = coroutine.create(function()
+  local a <close> = closer("a", function() end)
+  print(pcall(function()
+    local b <close> = closer("b", function() error("oops b", 0) end)
+    local c <close> = closer("c", function() print(pcall(coroutine.yield)) end)
+    local d <close> = closer("d", function() coroutine.yield() end)
+    coroutine.yield(1)
+  end))
+  print("not here")
+end)
+print(coroutine.resume(co)) print(coroutine.close(co)) print(coroutine.status(co))
+-- output
+true	1
+close	d	nil
+close	c	attempt to yield across a C-call boundary
+false	attempt to yield across a C-call boundary
+close	b	attempt to yield across a C-call boundary
+close	a	oops b
+false	oops b
+dead

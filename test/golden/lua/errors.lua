@@ -594,3 +594,42 @@ false	attempt to call a nil value
 false	attempt to call a number value
 false	attempt to call a table value
 false	attempt to call a number value
+
+-- lua the result of a method call has no name
+local o = { m = function() return nil end, t = function() return {} end }
+print(pcall(function() return o:m().x end))
+print(pcall(function() return o:m()() end))
+print(pcall(function() return -o:m() end))
+print(pcall(function() return o:m() .. "x" end))
+print(pcall(function() return (o:t()) & o end))
+print(pcall(function() return o:x() end))
+-- output
+false	test:2: attempt to index a nil value
+false	test:3: attempt to call a nil value
+false	test:4: attempt to perform arithmetic on a nil value
+false	test:5: attempt to concatenate a nil value
+false	test:6: attempt to perform bitwise operation on a table value
+false	test:7: attempt to call a nil value (method 'x')
+
+-- lua the errors of tail calls are the same however many came before
+local t = {}
+local function run(n)
+  local messages, count = {}, 0
+  local function note(_, e) if not messages[e] then messages[e] = true count = count + 1 print(e) end end
+  for i = 1, n do
+    note(pcall(function(...) return t(...) end, i))
+    note(pcall(function() return math.ult(1) end))
+  end
+  print(count)
+end
+run(1000) coroutine.wrap(run)(1000)
+local chain = setmetatable({}, { __call = function(self, k) if k == 0 then return "end" end return self(k - 1) end })
+print(chain(100000))
+-- output
+test:6: attempt to call a table value (upvalue 't')
+test:7: bad argument #2 to 'ult' (number expected, got no value)
+2
+test:6: attempt to call a table value (upvalue 't')
+test:7: bad argument #2 to 'ult' (number expected, got no value)
+2
+end
