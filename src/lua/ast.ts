@@ -49,6 +49,8 @@ export interface Variable {
   holds: FunctionBody | undefined;
   /** The compiler keeps it as two halves of 32 bits (wide.ts). */
   isWide: boolean;
+  /** The literal that a `<const>` stands for. PUC Lua has no variable then, so messages do not name it. */
+  literal: Expression | undefined;
   /** What the compiler knows of its value, when it is never assigned (emitter.ts). */
   known: object | undefined;
 }

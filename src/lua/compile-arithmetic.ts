@@ -154,7 +154,6 @@ export abstract class ArithmeticEmitter extends Emitter {
       return;
     }
     const name = needsCell(variable) ? `${jsName(variable)}.v` : jsName(variable);
-    const [hi, lo] = this.halves(variable);
     const ready = this.#ready(tree, true);
     const conditions: string[] = [];
     const statements: string[] = [];
@@ -164,8 +163,9 @@ export abstract class ArithmeticEmitter extends Emitter {
       return;
     }
     // What is assigned may be read on the way to it, so the halves come last.
+    const [hi, lo] = this.halves(variable);
     const isWide = conditions.includes(`${name}===W`) ? "" : `${name}=W;`;
-    const inline = `${statements.join("")}${hi}=${result.hi};${lo}=${result.lo};${isWide}`;
+    const inline = `${statements.join("")}${this.setHalves([hi, lo], result)}${isWide}`;
     if (conditions.length === 0) {
       this.emit(inline);
       return;

@@ -1,6 +1,7 @@
 /** How variables and failing values are called: in generated JavaScript, and in error messages. */
 
 import type { Expression, FunctionBody, Variable } from "./ast.ts";
+import { literalOf } from "./syntax-walk.ts";
 
 /** The JavaScript name of a local; unique within the chunk. */
 export const jsName = (variable: Variable): string => variable.jsName;
@@ -19,6 +20,7 @@ export function isItself(variable: Variable, user: FunctionBody): boolean {
 export function describe(expression: Expression, user: FunctionBody): string | undefined {
   switch (expression.kind) {
     case "local":
+      if (expression.variable.literal !== undefined) return describe(expression.variable.literal, user);
       return `${expression.variable.owner === user ? "local" : "upvalue"} '${expression.variable.name}'`;
     case "global":
       return `global '${expression.name}'`;
@@ -36,7 +38,8 @@ export function describe(expression: Expression, user: FunctionBody): string | u
 /** PUC Lua's instruction for an item holds the key itself up to this. */
 const MAX_ITEM = 255;
 
-function describeItem(object: Expression, key: Expression): string {
+function describeItem(object: Expression, written: Expression): string {
+  const key = literalOf(written) ?? written;
   if (key.kind === "string") {
     const isGlobal = object.kind === "local" && object.variable.name === "_ENV";
     return `${isGlobal ? "global" : "field"} '${key.value}'`;

@@ -11,6 +11,7 @@
 
 import type { CallExpression, Expression, FunctionBody, Span, Variable } from "./ast.ts";
 import { describe, isItself, jsName, needsCell } from "./emit-names.ts";
+import type { Halves } from "./halves.ts";
 import * as int64 from "./int64.ts";
 import { loopMarks, siteMark, temporaryName } from "./liveness.ts";
 import type { FunctionPlace, Site } from "./position.ts";
@@ -376,13 +377,21 @@ export class Emitter {
       this.emit(`${name}=W;${hi}=${int64.high(constant)};${lo}=${int64.low(constant)};`);
     } else if (halves === undefined) {
       this.emit(`if((${name}=widen(${value.text}))===W){${hi}=$.hi;${lo}=$.lo;}`);
-    } else if (halves.tag === undefined) this.emit(`${name}=W;${hi}=${halves.hi};${lo}=${halves.lo};`);
+    } else if (halves.tag === undefined) this.emit(`${name}=W;${this.setHalves([hi, lo], halves)}`);
     else {
       this.emit(
-        `if((${name}=${halves.tag})===W){${hi}=${halves.hi};${lo}=${halves.lo};}` +
+        `if((${name}=${halves.tag})===W){${this.setHalves([hi, lo], halves)}}` +
           `else if((${name}=widen(${name}))===W){${hi}=$.hi;${lo}=$.lo;}`,
       );
     }
+  }
+
+  /** Assigns both halves at once, as far as can be seen: either may be computed from the old value of the other. */
+  protected setHalves([hi, lo]: readonly [hi: string, lo: string], to: Halves): string {
+    if (!to.lo.includes(hi)) return `${hi}=${to.hi};${lo}=${to.lo};`;
+    if (!to.hi.includes(lo)) return `${lo}=${to.lo};${hi}=${to.hi};`;
+    const low = this.temp();
+    return `${low}=${to.lo};${hi}=${to.hi};${lo}=${low};`;
   }
 
   /** The value under a name that can be read often, and that nothing assigns meanwhile. */

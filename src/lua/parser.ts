@@ -2,6 +2,7 @@
 
 import type { Block, Chunk, Expression, FunctionBody, Span, Statement, Target, Variable } from "./ast.ts";
 import { ExpressionParser } from "./parse-expression.ts";
+import { literalOf } from "./syntax-walk.ts";
 
 const NO_OPERATIONS = new Set([";", "::"]);
 const BLOCK_ENDS = new Set(["<eof>", "end", "else", "elseif", "until"]);
@@ -324,6 +325,9 @@ class Parser extends ExpressionParser {
       variables.push(this.scope.declare(name, this.function, attribute));
     } while (this.accept(","));
     const values = this.accept("=") ? this.expressionList() : [];
+    const last = variables.at(-1)!;
+    if (last.attribute === "const" && variables.length === values.length)
+      last.literal = literalOf(values.at(-1)!);
     for (const variable of variables) this.scope.activate(variable);
     out.push({ line: span.line, column: span.column, kind: "local", variables, values });
   }

@@ -131,6 +131,7 @@ export class Scope {
       assigned: false,
       holds: undefined,
       isWide: false,
+      literal: undefined,
       known: undefined,
     };
     return variable;

@@ -85,3 +85,25 @@ export function makesCalls(s: Statement): boolean {
   if (expressionsOf(s).some((e) => someExpression(e, ({ kind }) => kind === "call"))) return true;
   return blocksOf(s).some((block) => block.statements.some(makesCalls));
 }
+
+/** The literal that an expression is or stands for. */
+export function literalOf(expression: Expression): Expression | undefined {
+  switch (expression.kind) {
+    case "nil":
+    case "true":
+    case "false":
+    case "integer":
+    case "string":
+      return expression;
+    case "paren":
+      return literalOf(expression.inner);
+    case "local":
+      return expression.variable.literal;
+    case "unary":
+      return expression.op === "-" && literalOf(expression.operand)?.kind === "integer"
+        ? expression
+        : undefined;
+    default:
+      return undefined;
+  }
+}

@@ -812,7 +812,7 @@ function iterators(s: Source): string {
     () => `${effect(s, "a")}`,
     () => "if a == 2 then break end print(a)",
     () => "if a == 2 then return a, b end print(a)",
-    () => "if a == 2 then goto continue end print(a, b)",
+    () => "if a == 2 then goto skip end print(a, b)",
     () => `if b then error({ a }) end print(b)`,
     () => `local x <close> = traced("body") if a == 2 then break end`,
     () => s.block(1, true),
@@ -820,7 +820,7 @@ function iterators(s: Source): string {
   const names = c.pick(["a, b", "a, b", "a, b, c", "a, b"]);
   return (
     `do\nlocal fs = {}\nlocal function make(m) local i = 0 return function() ${pause} i = i + 1 if i <= m then return i, m end end end\n` +
-    `print(spread(pcall(function()\nlocal rounds = 0\nfor ${names} in ${source} do\nrounds = rounds + 1\nif rounds > 5 then break end\ndo\n${body}\nend\n::continue::\nend\nprint("rounds", rounds)\nend)))\n` +
+    `print(spread(pcall(function()\nlocal rounds = 0\nfor ${names} in ${source} do\nrounds = rounds + 1\nif rounds > 5 then break end\ndo\n${body}\nend\n::skip::\nend\nprint("rounds", rounds)\nend)))\n` +
     `for i = 1, #fs do print(fs[i]()) end\nend\n`
   );
 }

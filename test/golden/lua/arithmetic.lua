@@ -182,3 +182,26 @@ print(x, x == 9007199254740991, ({ [9007199254740991] = "found" })[x])
 true	true	true	true	true	true
 0	1152921504606847231	1152921504606847231	-1152921504606846977	1	-9223372036854775808	-1152921504606846976	1152921504606846976
 9007199254740991	true	found
+
+-- lua halves of an integer that change places
+local h = 0x123456789abcdef1
+local function shr() h = h >> 32 return h end
+local function shl() h = h << 32 return h end
+local function turn() h = (h << 32) | (h >> 32) return h end
+local function twist() h = (h << 32) ~ (h >> 40) return h end
+local function mul() h = h * 0x9e3779b97f4a7c15 return h end
+print(turn(), turn(), twist(), mul(), shr(), mul(), shl(), turn())
+local function own(h, n)
+  h = h ~ 0x9e3779b97f4a7c15
+  for i = 1, n do h = (h << 32) | (h >> 32) h = h + i end
+  local k = h h = h >> 32 k = (k << 32) ~ (h << 33)
+  return h, k
+end
+print(own(0x123456789abcdef1, 3))
+print(coroutine.wrap(own)(-5, 4))
+print(coroutine.wrap(function() h = -2 return turn(), shr() end)())
+-- output
+-7296712169273141640	1311768467463790321	-7296712169577368490	2921863286292214542	680299309	8947911216763975345	-796232575277334528	4109579953
+3858146022	5183196808037269504
+1640531530	4838149542182387712
+-4294967297	4294967294

@@ -633,3 +633,68 @@ test:6: attempt to call a table value (upvalue 't')
 test:7: bad argument #2 to 'ult' (number expected, got no value)
 2
 end
+
+-- lua a constant has no name, and a text that it holds is named as such
+local o = { m = function() return nil end, t = function() return {} end, b = function() return true end }
+print(pcall(function() local x <const> = true return x + 1 end))
+print(pcall(function() local x <const> = true return x + o end))
+print(pcall(function() local x <const> = true return 1 + x end))
+print(pcall(function() local x <const> = nil return x.y end))
+print(pcall(function() local x <const> = nil return x() end))
+print(pcall(function() local x <const> = true return x .. 'a' end))
+print(pcall(function() local x <const> = true return -x end))
+print(pcall(function() local x <const> = "s" return x & 1 end))
+print(pcall(function() local x <const> = "s" return 1 & x end))
+print(pcall(function() local x <const> = "s" return x.y.z end))
+print(pcall(function() local x <const> = "s" return o & x end))
+print(pcall(function() local x <const> = 5 return x.y.z end))
+print(pcall(function() local x <const> = 5 return x() end))
+local z <const> = true
+print(pcall(function() return z + 1 end))
+print(pcall(function() return z .. 'x' end))
+print(pcall(function() return z() end))
+print(pcall(function() local k <const> = "key" return o[k].x end))
+print(pcall(function() local k <const> = "key" return o[k]() end))
+print(pcall(function() local k <const> = 5 return o[k]() end))
+print(pcall(function() local k <const> = 500 return o[k]() end))
+print(pcall(function() local k <const> = -5 return o[k]() end))
+print(pcall(function() local k <const> = -5 return k() end))
+print(pcall(function() local a <const>, k <const> = nil, "s" return a() end))
+print(pcall(function() local a <const>, k <const> = nil, "s" return k() end))
+print(pcall(function() local a <const>, k <const> = nil return k() end))
+print(pcall(function() local k <const> = (nil) return k() end))
+print(pcall(function() local k <const> = "s" local j <const> = k return j & 1 end))
+print(pcall(function() local k <const> = o return k & 1 end))
+print(pcall(function() local k = "key" return o[k]() end))
+print(pcall(function() local k = "key" return o[(k)].x end))
+-- output
+false	test:2: attempt to perform arithmetic on a boolean value
+false	test:3: attempt to perform arithmetic on a boolean value
+false	test:4: attempt to perform arithmetic on a boolean value
+false	test:5: attempt to index a nil value
+false	test:6: attempt to call a nil value
+false	test:7: attempt to concatenate a boolean value
+false	test:8: attempt to perform arithmetic on a boolean value
+false	test:9: attempt to perform bitwise operation on a string value (constant 's')
+false	test:10: attempt to perform bitwise operation on a string value (constant 's')
+false	test:11: attempt to index a nil value (field 'y')
+false	test:12: attempt to perform bitwise operation on a table value (upvalue 'o')
+false	test:13: attempt to index a number value
+false	test:14: attempt to call a number value
+false	test:16: attempt to perform arithmetic on a boolean value
+false	test:17: attempt to concatenate a boolean value
+false	test:18: attempt to call a boolean value
+false	test:19: attempt to index a nil value (field 'key')
+false	test:20: attempt to call a nil value (field 'key')
+false	test:21: attempt to call a nil value (field 'integer index')
+false	test:22: attempt to call a nil value (field '?')
+false	test:23: attempt to call a nil value (field '?')
+false	test:24: attempt to call a number value
+false	test:25: attempt to call a nil value (local 'a')
+false	test:26: attempt to call a string value (constant 's')
+false	test:27: attempt to call a nil value (local 'k')
+false	test:28: attempt to call a nil value
+false	test:29: attempt to perform bitwise operation on a string value (constant 's')
+false	test:30: attempt to perform bitwise operation on a table value (local 'k')
+false	test:31: attempt to call a nil value (field '?')
+false	test:32: attempt to index a nil value (field '?')
