@@ -25,6 +25,7 @@ import { jsName, needsCell } from "./emit-names.ts";
 import { Emitter, type Operand } from "./emitter.ts";
 import { and, type Halves, multiplyHighText, or, xor } from "./halves.ts";
 import * as int64 from "./int64.ts";
+import { someExpression } from "./syntax-walk.ts";
 import { LuaInt64, type LuaInteger } from "./value.ts";
 
 const MAX = int64.MAX_SAFE;
@@ -103,6 +104,10 @@ export function isStill(e: Expression): boolean {
   if (e.kind === "paren") return isStill(e.inner);
   return isArithmetic(e) ? isNumber(e) : isPure(e);
 }
+
+/** Whether it reads a variable that other functions share and assign. */
+const mayChange = (e: Expression): boolean =>
+  someExpression(e, (part) => part.kind === "local" && needsCell(part.variable));
 
 /** Arithmetic on what can only be numbers, which cannot fail. */
 function isNumber(e: Expression): boolean {
@@ -209,6 +214,9 @@ export abstract class ArithmeticEmitter extends Emitter {
         const isLate = isLeaf(tree) && link === chain[0] && this.isOwnLocal(leftmost);
         if (!isLate) tree = { operand: this.hold(this.#compute(tree)) };
       } else if (!isLeaf(tree) && tree.size >= MAX_TREE) tree = { operand: this.#compute(tree) };
+      // A metamethod of the left may change what is read on the right: PUC Lua reads that afterwards.
+      else if (!isLeaf(tree) && mayChange(link.right) && !isNumber(link.left))
+        tree = { operand: this.hold(this.#compute(tree)) };
       const right: Tree = this.#tree(link.right);
       tree = this.#node(link, tree, right, [this.describe(link.left), this.describe(link.right)]);
     }

@@ -221,3 +221,19 @@ print((a .. a .. o), a)
 -- output
 ac	changed
 bc	changed
+
+
+-- lua what a metamethod of the left operand changes is read on the right afterwards
+local n = 1
+local o = setmetatable({}, { __unm = function() n = n + 1 return 7 end })
+local function run() return (-o) << n, n end
+print(run())
+print((-o) << n, n)
+print((-o) + (n << 1), n)
+local function after() return n, (-o) * (n + 0) end
+print(after())
+-- output
+28	2
+56	3
+15	4
+4	35
