@@ -5,6 +5,7 @@
  */
 
 import type { Block, Expression, FunctionBody, Variable } from "../lua/ast.ts";
+import { ARITHMETIC } from "../lua/compile-arithmetic.ts";
 import { describe, isItself, needsCell } from "../lua/emit-names.ts";
 import type { LuaState } from "../lua/state.ts";
 import { blocksOf, expressionsOf, operandsOf } from "../lua/syntax-walk.ts";
@@ -362,21 +363,6 @@ function evaluateAll(state: LuaState, e: Expression, holes: ReadonlyMap<Expressi
   }
 }
 
-const ARITHMETIC = {
-  "+": "add",
-  "-": "sub",
-  "*": "mul",
-  "/": "idiv",
-  "//": "idiv",
-  "%": "mod",
-  "&": "band",
-  "|": "bor",
-  "~": "bxor",
-  "<<": "shl",
-  ">>": "shr",
-  "..": "concat",
-} as const;
-
 function binary(
   state: LuaState,
   e: Extract<Expression, { kind: "binary" }>,
@@ -402,6 +388,6 @@ function binary(
     case ">=":
       return plain.le(right, left) as boolean;
     default:
-      return plain[ARITHMETIC[e.op]](left, right) as LuaValue;
+      return plain[e.op === ".." ? "concat" : ARITHMETIC[e.op]](left, right) as LuaValue;
   }
 }

@@ -72,5 +72,20 @@ export const MIRRORED: { readonly [K in Comparison]: Comparison } = {
   jsle: "jsge",
 };
 
+/** The comparison that holds when this one does not; `jset` has none. */
+export const INVERSE: { readonly [K in Comparison]: Comparison | undefined } = {
+  jeq: "jne",
+  jne: "jeq",
+  jgt: "jle",
+  jge: "jlt",
+  jlt: "jge",
+  jle: "jgt",
+  jsgt: "jsle",
+  jsge: "jslt",
+  jslt: "jsge",
+  jsle: "jsgt",
+  jset: undefined,
+};
+
 /** Comparisons of a value with itself that hold. `jset` of a value with itself depends on the value. */
 export const HOLDS_FOR_EQUALS: ReadonlySet<Comparison> = new Set(["jeq", "jge", "jle", "jsge", "jsle"]);

@@ -4,6 +4,7 @@ import { opcode, operandFieldsOf } from "../ebpf/opcodes.ts";
 import { type Label, type Program, ProgramBuilder } from "../ebpf/program-builder.ts";
 import { BPF_LIMIT } from "../uapi/bpf.ts";
 import { allocate } from "./allocate.ts";
+import { INVERSE } from "./fold.ts";
 import type { Comparison, IrFunction } from "./ir.ts";
 import { layOut } from "./layout.ts";
 import { lower } from "./lower.ts";
@@ -34,21 +35,6 @@ function checkStack(code: MachineCode): void {
       `${code.name} needs ${used} bytes of stack (${code.frameBytes} for its buffers, the rest for values without a register); the kernel gives ${limit}`,
     );
 }
-
-/** The comparison that holds when this one does not; `jset` has none. */
-const INVERSE: { readonly [K in Comparison]: Comparison | undefined } = {
-  jeq: "jne",
-  jne: "jeq",
-  jgt: "jle",
-  jge: "jlt",
-  jlt: "jge",
-  jle: "jgt",
-  jsgt: "jsle",
-  jsge: "jslt",
-  jslt: "jsge",
-  jsle: "jsgt",
-  jset: undefined,
-};
 
 class Emitter {
   readonly #code: MachineCode;

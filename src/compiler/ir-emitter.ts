@@ -5,6 +5,7 @@
 
 import type { SourceSpan } from "../ebpf/program-builder.ts";
 import { assert } from "../util/assert.ts";
+import { foldBinary, foldComparison, foldNegate, foldSwap, INVERSE, MIRRORED } from "./fold.ts";
 import {
   type AccessSize,
   ANY,
@@ -22,70 +23,6 @@ import {
   type Terminator,
   Value,
 } from "./ir.ts";
-
-const wrap = (x: bigint): bigint => BigInt.asIntN(64, x);
-const unsigned = (x: bigint): bigint => BigInt.asUintN(64, x);
-
-/** What two's complement arithmetic makes of constants, as eBPF does. */
-export function compute(operation: BinaryOperation, a: bigint, b: bigint): bigint {
-  const count = b & 63n;
-  switch (operation) {
-    case "add":
-      return wrap(a + b);
-    case "sub":
-      return wrap(a - b);
-    case "mul":
-      return wrap(a * b);
-    case "and":
-      return a & b;
-    case "or":
-      return a | b;
-    case "xor":
-      return a ^ b;
-    case "lsh":
-      return wrap(a << count);
-    case "rsh":
-      return wrap(unsigned(a) >> count);
-    case "arsh":
-      return a >> count;
-    case "div":
-      return b === 0n ? 0n : wrap(unsigned(a) / unsigned(b));
-    case "mod":
-      return b === 0n ? a : wrap(unsigned(a) % unsigned(b));
-    case "sdiv":
-      return b === 0n ? 0n : wrap(a / b);
-    case "smod":
-      return b === 0n ? a : wrap(a % b);
-  }
-}
-
-/** Whether `a comparison b` holds, for constants. */
-export function holds(comparison: Comparison, a: bigint, b: bigint): boolean {
-  switch (comparison) {
-    case "jeq":
-      return a === b;
-    case "jne":
-      return a !== b;
-    case "jset":
-      return (a & b) !== 0n;
-    case "jsgt":
-      return a > b;
-    case "jsge":
-      return a >= b;
-    case "jslt":
-      return a < b;
-    case "jsle":
-      return a <= b;
-    case "jgt":
-      return unsigned(a) > unsigned(b);
-    case "jge":
-      return unsigned(a) >= unsigned(b);
-    case "jlt":
-      return unsigned(a) < unsigned(b);
-    case "jle":
-      return unsigned(a) <= unsigned(b);
-  }
-}
 
 const range = (low: bigint, high: bigint): Range =>
   low < INT64_MIN || high > INT64_MAX ? ANY : { low, high };
@@ -138,35 +75,6 @@ function rangeOfBinary(operation: BinaryOperation, a: Range, b: Range): Range {
       return isNatural && b.low > 0n ? { low: 0n, high: a.high < b.high - 1n ? a.high : b.high - 1n } : ANY;
   }
 }
-
-/** Where the opposite holds. */
-export const OPPOSITE: Readonly<Record<Exclude<Comparison, "jset">, Comparison>> = {
-  jeq: "jne",
-  jne: "jeq",
-  jgt: "jle",
-  jge: "jlt",
-  jlt: "jge",
-  jle: "jgt",
-  jsgt: "jsle",
-  jsge: "jslt",
-  jslt: "jsge",
-  jsle: "jsgt",
-};
-
-/** With the operands exchanged. */
-const MIRRORED: Readonly<Record<Comparison, Comparison>> = {
-  jeq: "jeq",
-  jne: "jne",
-  jset: "jset",
-  jgt: "jlt",
-  jge: "jle",
-  jlt: "jgt",
-  jle: "jge",
-  jsgt: "jslt",
-  jsge: "jsle",
-  jslt: "jsgt",
-  jsle: "jsge",
-};
 
 /** What is left of `a` where `a comparison b` holds; undefined when it cannot hold. */
 function narrowed(comparison: Comparison, a: Range, b: Range): Range | undefined {
@@ -258,7 +166,7 @@ export class IrEmitter {
     if (!isPointer) {
       const a = this.constantOf(left);
       const b = this.constantOf(right);
-      if (a !== undefined && b !== undefined) return compute(operation, a, b);
+      if (a !== undefined && b !== undefined) return foldBinary(operation, a, b);
       if (a !== undefined) left = a;
       if (b !== undefined) right = b;
     }
@@ -293,7 +201,7 @@ export class IrEmitter {
 
   negate(operand: Operand): Operand {
     const constant = this.constantOf(operand);
-    if (constant !== undefined) return wrap(-constant);
+    if (constant !== undefined) return foldNegate(constant);
     const { low, high } = this.rangeOf(operand);
     const result = this.ir.value("int", range(-high, -low));
     this.emit({ op: "negate", result, operand, span: this.span });
@@ -302,12 +210,7 @@ export class IrEmitter {
 
   swap(bits: 16 | 32 | 64, operand: Operand): Operand {
     const constant = this.constantOf(operand);
-    if (constant !== undefined) {
-      let swapped = 0n;
-      for (let i = 0n; i < BigInt(bits); i += 8n)
-        swapped = (swapped << 8n) | ((BigInt.asUintN(bits, constant) >> i) & 255n);
-      return wrap(swapped);
-    }
+    if (constant !== undefined) return foldSwap(bits, constant);
     const result = this.ir.value("int", bits === 64 ? ANY : { low: 0n, high: (1n << BigInt(bits)) - 1n });
     this.emit({ op: "swap", bits, result, operand, span: this.span });
     return result;
@@ -429,7 +332,7 @@ export class IrEmitter {
     then: () => void,
     otherwise: () => void,
   ): void {
-    if (typeof left === "bigint" && right instanceof Value && comparison in MIRRORED) {
+    if (typeof left === "bigint" && right instanceof Value) {
       this.branch(MIRRORED[comparison], right, left, then, otherwise);
       return;
     }
@@ -437,9 +340,10 @@ export class IrEmitter {
     const a = this.rangeOf(left);
     const b = this.rangeOf(right);
     const whenTrue = isInteger ? narrowed(comparison, a, b) : a;
-    const whenFalse = isInteger && comparison !== "jset" ? narrowed(OPPOSITE[comparison], a, b) : a;
+    const opposite = INVERSE[comparison];
+    const whenFalse = isInteger && opposite !== undefined ? narrowed(opposite, a, b) : a;
     if (typeof left === "bigint" && typeof right === "bigint") {
-      if (holds(comparison, left, right)) then();
+      if (foldComparison(comparison, left, right)) then();
       else otherwise();
       return;
     }
@@ -467,7 +371,7 @@ export class IrEmitter {
     });
     const sides = [
       [thenBlock, comparison, whenTrue, then],
-      [otherwiseBlock, comparison === "jset" ? undefined : OPPOSITE[comparison], whenFalse, otherwise],
+      [otherwiseBlock, opposite, whenFalse, otherwise],
     ] as const;
     for (const [block, fact, narrowedLeft, go] of sides) {
       const known = new Map(facts);

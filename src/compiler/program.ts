@@ -36,11 +36,6 @@ const MOST_TRIES = 100_000n;
 /** The most that a packet is long: BIG TCP. */
 const MOST_PACKET = 1n << 20n;
 
-export interface Places {
-  /** Chunk name, as the script was loaded. */
-  readonly source: string;
-}
-
 /** All bits that a number from 0 to `most` may have. */
 const bitsOf = (most: bigint): bigint => (1n << BigInt(most.toString(2).length)) - 1n;
 

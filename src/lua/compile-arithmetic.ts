@@ -34,7 +34,8 @@ const TWO_32 = 2 ** 32;
 /** A larger tree is computed in parts: the engine's parser recurses into expressions. */
 const MAX_TREE = 40;
 
-export const ARITHMETIC: Partial<Record<BinaryOperator, string>> = {
+/** The names of the operations (operations.ts). */
+export const ARITHMETIC = {
   "+": "add",
   "-": "sub",
   "*": "mul",
@@ -46,7 +47,7 @@ export const ARITHMETIC: Partial<Record<BinaryOperator, string>> = {
   "~": "bxor",
   "<<": "shl",
   ">>": "shr",
-};
+} as const satisfies Partial<Record<BinaryOperator, string>>;
 const FOLD: Record<string, (a: LuaInteger, b: LuaInteger) => LuaInteger> = {
   add: int64.add,
   sub: int64.sub,
@@ -67,8 +68,7 @@ interface Inline {
   readonly max: number;
 }
 export const isArithmetic = (e: Expression): boolean =>
-  (e.kind === "binary" && ARITHMETIC[e.op] !== undefined) ||
-  (e.kind === "unary" && (e.op === "-" || e.op === "~"));
+  (e.kind === "binary" && e.op in ARITHMETIC) || (e.kind === "unary" && (e.op === "-" || e.op === "~"));
 
 /** Evaluating it runs nothing and assigns nothing, and what it computes may as well be computed later. */
 export function isPure(e: Expression): boolean {
@@ -230,7 +230,7 @@ export abstract class ArithmeticEmitter extends Emitter {
     names: readonly (string | undefined)[],
   ): Tree {
     const operation =
-      e.kind === "unary" ? (e.op === "-" ? "unm" : "bnot") : ARITHMETIC[e.op as BinaryOperator]!;
+      e.kind === "unary" ? (e.op === "-" ? "unm" : "bnot") : ARITHMETIC[e.op as keyof typeof ARITHMETIC];
     const [a, b] = [constantOf(left), right === undefined ? undefined : constantOf(right)];
     if (a !== undefined && right === undefined) {
       return { operand: integerOperand(operation === "unm" ? int64.unm(a) : int64.bnot(a)) };
