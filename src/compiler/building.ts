@@ -68,35 +68,6 @@ export abstract class Building extends Operations {
 
   // ---- for the functions of the libraries
 
-  /** Branches by what a value can be; each way ends somewhere. */
-  eachKind(value: Abstract, each: (single: Single) => void): void {
-    this.cases(value, each);
-  }
-
-  eachValue(value: Abstract, each: (single: Single) => Abstract): Abstract {
-    return this.dispatch(value, each);
-  }
-
-  byTruthOf(value: Abstract, then: (value: Abstract) => void, otherwise: (value: Abstract) => void): void {
-    this.byTruth(value, then, otherwise);
-  }
-
-  equalTo(left: Abstract, right: Abstract, then: () => void, otherwise: () => void): void {
-    this.equal(left, right, then, otherwise);
-  }
-
-  numeralOf(value: Single): Int | undefined {
-    return this.numeral(value);
-  }
-
-  textOf(value: Abstract): string | undefined {
-    return this.constantText(value);
-  }
-
-  configWord(offset: number): Value {
-    return this.config(offset);
-  }
-
   /** The same word, of which more is known than its operation tells. */
   bounded(word: Operand, low: bigint, high: bigint): Operand {
     if (typeof word === "bigint") return word;
@@ -264,22 +235,6 @@ export abstract class Building extends Operations {
 
   newVariable(name: string, value: Abstract): Cell {
     return this.newCell(`${name} ${this.#loops++}`, value);
-  }
-
-  reserveBytes(bytes: bigint): Operand {
-    return this.reserve(bytes);
-  }
-
-  appendBytes(at: Operand, piece: Slice): void {
-    this.copyToHeap(at, piece);
-  }
-
-  padBytes(end: Operand): void {
-    this.pad(end);
-  }
-
-  writable(at: Operand): Value {
-    return this.heapAddress(at);
   }
 
   /** A value as a string, as `..` takes it; undefined where it takes none. */

@@ -513,7 +513,7 @@ export abstract class Control extends IrEmitter {
   // ---- kinds
 
   /** Runs `each` for what `value` can be, and joins what it gives. */
-  protected dispatch(value: Abstract, each: (single: Single) => Abstract): Abstract {
+  dispatch(value: Abstract, each: (single: Single) => Abstract): Abstract {
     if (value.kind !== "union") return each(value);
     const rest = new Join();
     this.cases(value, (single) => this.goto(rest, [each(single)]));
@@ -521,7 +521,7 @@ export abstract class Control extends IrEmitter {
   }
 
   /** Branches by what `value` can be; each way ends somewhere. */
-  protected cases(value: Abstract, each: (single: Single) => void): void {
+  cases(value: Abstract, each: (single: Single) => void): void {
     if (this.block === undefined) return;
     if (value.kind !== "union") {
       each(value);
@@ -554,11 +554,7 @@ export abstract class Control extends IrEmitter {
   }
 
   /** Two ways by the truth of a value; each ends somewhere. */
-  protected byTruth(
-    value: Abstract,
-    then: (value: Abstract) => void,
-    otherwise: (value: Abstract) => void,
-  ): void {
+  byTruth(value: Abstract, then: (value: Abstract) => void, otherwise: (value: Abstract) => void): void {
     if (this.block === undefined) return;
     const singles = alternativesOf(value);
     const isFalse = (single: Single): boolean | undefined => {

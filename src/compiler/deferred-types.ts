@@ -49,7 +49,7 @@ export function check(
     return given.types !== undefined || given.isTrusted === true;
   if (given.value === undefined) return false;
   const rest = new Join();
-  s.eachKind(given.value, (single) => {
+  s.cases(given.value, (single) => {
     const type = typeOf(single);
     if (allowed.includes(type)) s.goto(rest);
     else fail(type);

@@ -18,7 +18,7 @@ function digits(
   fill: string,
 ): Slice {
   const room = BigInt(Math.max(Number(MOST_DIGITS), width)) + 8n;
-  const start = s.reserveBytes(room);
+  const start = s.reserve(room);
   // From the last digit on: where the first will be is not known before.
   const done = new Join();
   const left = s.newVariable("number", int(value));
@@ -37,7 +37,7 @@ function digits(
     );
     const [byte] = s.land(shown);
     const at = s.binary("sub", room - 9n, i);
-    s.store(1, s.writable(s.binary("add", start, at)), 0, (byte as Int).value);
+    s.store(1, s.heapAddress(s.binary("add", start, at)), 0, (byte as Int).value);
     s.cells.set(left, int(rest));
     s.fork(
       "jeq",
@@ -59,7 +59,7 @@ function digits(
         () => s.goto(filled, [int(i)]),
         () => {
           const at = s.binary("sub", room - 9n, i);
-          s.store(1, s.writable(s.binary("add", start, at)), 0, BigInt(fill.charCodeAt(0)));
+          s.store(1, s.heapAddress(s.binary("add", start, at)), 0, BigInt(fill.charCodeAt(0)));
           next(s.binary("add", i, 1n));
         },
       ),

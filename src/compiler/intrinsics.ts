@@ -74,11 +74,11 @@ export function integerArgument(
   shown = n,
 ): Operand | undefined {
   const rest = new Join();
-  s.eachKind(args[n - 1] ?? NIL, (single) => {
+  s.cases(args[n - 1] ?? NIL, (single) => {
     if (single.kind === "int") s.goto(rest, [single]);
     else if (single.kind === "nil" && fallback !== undefined) s.goto(rest, [int(fallback)]);
     else {
-      const constant = single.kind === "text" ? s.numeralOf(single) : undefined;
+      const constant = single.kind === "text" ? s.numeral(single) : undefined;
       if (constant !== undefined) s.goto(rest, [constant]);
       else if (single.kind === "slice")
         s.refuse(
@@ -106,7 +106,7 @@ function stringArgument(
   name: string,
 ): Single | undefined {
   const rest = new Join();
-  s.eachKind(args[n - 1] ?? NIL, (single) => {
+  s.cases(args[n - 1] ?? NIL, (single) => {
     if (typeOf(single) === "string") s.goto(rest, [single]);
     else if (single.kind === "int") {
       s.goto(rest, [s.textValue(single)!]);
@@ -502,7 +502,7 @@ const pack: Intrinsic = (s, args, name) => {
     s.land(fits);
     if (s.block === undefined) return [];
   }
-  const start = s.reserveBytes(BigInt(bytes));
+  const start = s.reserve(BigInt(bytes));
   if (s.block === undefined) return [];
   let at = 0;
   for (const [i, { size, littleEndian }] of steps.entries()) {
@@ -511,12 +511,12 @@ const pack: Intrinsic = (s, args, name) => {
       const word = s.binary("rsh", values[i]!, BigInt(8 * done));
       const to = at + (littleEndian ? done : size - done - piece);
       const stored = littleEndian || piece === 1 ? word : s.swap((8 * piece) as 16, word);
-      s.store(piece, s.writable(s.binary("add", start, BigInt(to))), 0, stored);
+      s.store(piece, s.heapAddress(s.binary("add", start, BigInt(to))), 0, stored);
       done += piece;
     }
     at += size;
   }
-  s.padBytes(s.binary("add", start, BigInt(bytes)));
+  s.pad(s.binary("add", start, BigInt(bytes)));
   return [{ kind: "slice", base: s.heapRead, offset: start, length: BigInt(bytes) }];
 };
 
@@ -616,14 +616,14 @@ function readInteger(s: Specializer, slice: Slice, at: Operand, step: Step): Ope
 // ---- the base library
 
 const BASE: Record<string, Intrinsic> = {
-  type: (s, args) => [s.eachValue(args[0] ?? NIL, (single) => text(typeOf(single)))],
+  type: (s, args) => [s.dispatch(args[0] ?? NIL, (single) => text(typeOf(single)))],
   tostring: (s, args) => [
-    s.eachValue(args[0] ?? NIL, (single) => {
+    s.dispatch(args[0] ?? NIL, (single) => {
       if (typeOf(single) === "string") return single;
       if (single.kind === "nil") return text("nil");
       if (single.kind === "bool") {
         const rest = new Join();
-        s.byTruthOf(
+        s.byTruth(
           single,
           () => s.goto(rest, [text("true")]),
           () => s.goto(rest, [text("false")]),
@@ -634,7 +634,7 @@ const BASE: Record<string, Intrinsic> = {
     }),
   ],
   tonumber: (s, args) => [
-    s.eachValue(args[0] ?? NIL, (single) => {
+    s.dispatch(args[0] ?? NIL, (single) => {
       if (single.kind === "int" && (args[1] ?? NIL).kind === "nil") return single;
       if (typeOf(single) !== "string") return NIL;
       return s.refuse("a number from a string of the packet", "compute it from the bytes");
@@ -661,7 +661,7 @@ const BASE: Record<string, Intrinsic> = {
       return [];
     }
     const rest = new Join();
-    s.byTruthOf(
+    s.byTruth(
       value,
       (known) => s.goto(rest, [known, ...args.slice(1)]),
       // As `error` does it: text gets the position of the caller.
@@ -677,7 +677,7 @@ const BASE: Record<string, Intrinsic> = {
     if (depth === undefined || depth > 2n)
       return s.refuse("an error that blames a caller further out", "leave the level out, or use 2");
     if (value.kind !== "text" || depth <= 0n)
-      s.raise(s.eachValue(value, (single) => (single.kind === "nil" ? text("<no error object>") : single)));
+      s.raise(s.dispatch(value, (single) => (single.kind === "nil" ? text("<no error object>") : single)));
     else if (depth === 1n) s.raise(text(s.positioned(value.text)));
     else {
       const { calledAt } = s.frame;
@@ -711,7 +711,7 @@ const BASE: Record<string, Intrinsic> = {
   },
   rawequal(s, args) {
     const rest = new Join();
-    s.equalTo(
+    s.equal(
       args[0] ?? NIL,
       args[1] ?? NIL,
       () => s.goto(rest, [TRUE]),
@@ -719,7 +719,7 @@ const BASE: Record<string, Intrinsic> = {
     );
     return s.land(rest);
   },
-  rawlen: (s, args) => [s.eachValue(args[0] ?? NIL, (single) => s.lengthOperator(single, undefined))],
+  rawlen: (s, args) => [s.dispatch(args[0] ?? NIL, (single) => s.lengthOperator(single, undefined))],
   setmetatable(s, args) {
     const [table = NIL, metatable = NIL] = args;
     if (table.kind === "local" && metatable.kind === "table" && metatable.table.get("__gc") === undefined) {
@@ -815,10 +815,10 @@ export const INTRINSICS: Readonly<Record<string, Intrinsic>> = {
     return s.land(rest);
   },
   "math.tointeger": (s, args) => [
-    s.eachValue(args[0] ?? NIL, (single) => (single.kind === "int" ? single : NIL)),
+    s.dispatch(args[0] ?? NIL, (single) => (single.kind === "int" ? single : NIL)),
   ],
   "math.type": (s, args) => [
-    s.eachValue(args[0] ?? NIL, (single) => (single.kind === "int" ? text("integer") : NIL)),
+    s.dispatch(args[0] ?? NIL, (single) => (single.kind === "int" ? text("integer") : NIL)),
   ],
   "math.ult": (s, args, name) => {
     const a = integerArgument(s, args, 1, name);
@@ -835,7 +835,7 @@ export const INTRINSICS: Readonly<Record<string, Intrinsic>> = {
     return s.land(rest);
   },
   "linux.time": (s) => [
-    int(s.binary("add", s.helper(BPF_FUNC.BPF_FUNC_ktime_get_tai_ns, []), s.configWord(CONFIG.timeOffset))),
+    int(s.binary("add", s.helper(BPF_FUNC.BPF_FUNC_ktime_get_tai_ns, []), s.config(CONFIG.timeOffset))),
   ],
   "linux.difftime": (s, args, name) => {
     const a = integerArgument(s, args, 1, name);

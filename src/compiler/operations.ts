@@ -48,7 +48,7 @@ const MOST_COMPARED = 256;
 
 export abstract class Operations extends ProgramFrame {
   /** An integer from what Lua takes for one in arithmetic; undefined for anything else. */
-  protected numeral(value: Single): Int | undefined {
+  numeral(value: Single): Int | undefined {
     if (value.kind === "int") return value;
     if (value.kind !== "text") return undefined;
     const parsed = parseInteger(value.text);
@@ -218,7 +218,7 @@ export abstract class Operations extends ProgramFrame {
   }
 
   /** Two ways by raw equality; each ends somewhere. */
-  protected equal(left: Abstract, right: Abstract, then: () => void, otherwise: () => void): void {
+  equal(left: Abstract, right: Abstract, then: () => void, otherwise: () => void): void {
     if (this.block === undefined) return;
     const yes = new Join();
     const no = new Join();
@@ -377,7 +377,7 @@ export abstract class Operations extends ProgramFrame {
   }
 
   /** A value as `..` and `tostring` write it, where that is known. */
-  protected constantText(value: Abstract): string | undefined {
+  constantText(value: Abstract): string | undefined {
     if (value.kind === "text") return value.text;
     if (value.kind !== "int") return undefined;
     const constant = this.constantOf(value.value);
@@ -406,7 +406,7 @@ export abstract class Operations extends ProgramFrame {
   }
 
   /** Room for a string of `length` bytes on the heap, as an offset there; strings that do not fit are punted. */
-  protected reserve(length: Operand): Operand {
+  reserve(length: Operand): Operand {
     const { high } = this.rangeOf(length);
     const top = this.cells.get(this.heapTop) as Int;
     const padding = BigInt(this.shared.keyPadding + 8);
@@ -444,7 +444,7 @@ export abstract class Operations extends ProgramFrame {
   protected abstract readonly heapTop: import("./abstract.ts").Cell;
 
   /** The place on the heap at `offset`, to write `room` bytes: bounded as the verifier wants to see it. */
-  protected heapAddress(offset: Operand): Value {
+  heapAddress(offset: Operand): Value {
     const constant = this.constantOf(offset);
     if (constant !== undefined) return this.address(this.heap, constant);
     return this.address(this.heap, this.bound(offset, BigInt(SCRATCH.heapBytes)));
@@ -467,7 +467,7 @@ export abstract class Operations extends ProgramFrame {
   }
 
   /** Copies a string to the heap; there is room. */
-  protected copyToHeap(at: Operand, slice: Slice): void {
+  copyToHeap(at: Operand, slice: Slice): void {
     if (this.constantOf(slice.length) === 0n) return;
     const length = this.bound(slice.length, BigInt(SCRATCH.heapBytes));
     // Place and length together must end within the page: both bounds are constants to the verifier.
@@ -484,7 +484,7 @@ export abstract class Operations extends ProgramFrame {
   }
 
   /** Zeros behind a string. */
-  protected pad(end: Operand): void {
+  pad(end: Operand): void {
     const bytes = this.shared.keyPadding;
     if (bytes === 0) return;
     const to = this.heapAddress(end);

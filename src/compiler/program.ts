@@ -229,7 +229,7 @@ export abstract class ProgramFrame extends Control {
 
   // ---- words and bytes
 
-  protected config(offset: number): Value {
+  config(offset: number): Value {
     return this.load(8, this.mapValue(MAPS.config, 0), offset);
   }
 

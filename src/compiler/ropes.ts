@@ -34,7 +34,7 @@ export interface Rope {
 }
 
 export function makeRope(s: Specializer, object: LocalObject, site: RopeSite): void {
-  const start = s.reserveBytes(MOST_BYTES);
+  const start = s.reserve(MOST_BYTES);
   if (s.block === undefined) return;
   const rope = {
     site,
@@ -50,7 +50,7 @@ const wordOf = (s: Specializer, cell: Cell): Operand => (s.cells.get(cell) as In
 
 export function appendToRope(s: Specializer, object: LocalObject, value: Abstract): void {
   const rope = object.rope!;
-  s.eachValue(value, (single) => {
+  s.dispatch(value, (single) => {
     const item = s.textValue(single);
     if (item === undefined)
       return s.refuse("a list of other things than strings", "keep what you need in variables");
@@ -99,7 +99,7 @@ function put(s: Specializer, rope: Rope, piece: Slice): void {
   );
   s.land(rest);
   if (s.block === undefined) return;
-  s.appendBytes(s.binary("add", wordOf(s, rope.start), bytes), piece);
+  s.copyToHeap(s.binary("add", wordOf(s, rope.start), bytes), piece);
   s.cells.set(rope.bytes, int(end));
 }
 
@@ -109,7 +109,7 @@ export function joinRope(s: Specializer, object: LocalObject, separator: string)
   s.shared.learnSeparator(rope.site, separator);
   const start = wordOf(s, rope.start);
   const length = wordOf(s, rope.bytes);
-  s.padBytes(s.binary("add", start, length));
+  s.pad(s.binary("add", start, length));
   // Appending goes on behind a string that may be in use: the list ends here.
   object.isJoined = true;
   return { kind: "slice", base: s.heapRead, offset: start, length };

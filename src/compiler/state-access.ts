@@ -90,7 +90,7 @@ function wordOf(s: Specializer, kept: Kept, value: Single): { tag: bigint; word:
 }
 
 function writePlace(s: Specializer, place: Value, offset: number, kept: Kept, value: Abstract): void {
-  s.eachValue(value, (single) => {
+  s.dispatch(value, (single) => {
     const { tag, word } = wordOf(s, kept, single);
     if (s.shared.state.kindsOf(kept).length > 1) s.store(8, place, offset, tag);
     s.store(8, place, offset + WORD, word);
@@ -105,7 +105,7 @@ export function readSlot(s: Specializer, slot: Slot): Abstract {
 
 export function writeSlot(s: Specializer, slot: Slot, value: Abstract): void {
   s.shared.require("lock");
-  s.eachValue(value, (single) => {
+  s.dispatch(value, (single) => {
     // The address is made again on each way: it costs nothing.
     writePlace(s, s.mapValue(MAPS.state, slot.offset), 0, slot.kept, single);
     return NIL;
@@ -132,7 +132,7 @@ export function makeTable(
     for (const [name, { offset, kept }] of of.fields) {
       const value = named.get(name) ?? NIL;
       // Kinds are written even where there is only one: a new record's memory is what was there before.
-      s.eachValue(value, (single) => {
+      s.dispatch(value, (single) => {
         const { tag, word } = wordOf(s, kept, single);
         s.store(8, record, offset, tag);
         s.store(8, record, offset + WORD, word);
@@ -337,7 +337,7 @@ function copyWords(s: Specializer, place: Value, slice: Slice, bytes: number): v
 
 export function readEntry(s: Specializer, table: DynamicTable, key: Abstract): Abstract {
   s.shared.require("lock");
-  return s.eachValue(key, (single) => {
+  return s.dispatch(key, (single) => {
     const of = table.class.root;
     if (single.kind === "nil") return NIL;
     const name = entryName(table, single);
@@ -363,12 +363,12 @@ export function readEntry(s: Specializer, table: DynamicTable, key: Abstract): A
 export function writeEntry(s: Specializer, table: DynamicTable, key: Abstract, value: Abstract): void {
   s.shared.require("lock");
   const of = table.class.root;
-  s.eachValue(key, (single) => {
+  s.dispatch(key, (single) => {
     if (single.kind === "nil") {
       s.fail("table index is nil");
       return NIL;
     }
-    return s.eachValue(value, (item) => {
+    return s.dispatch(value, (item) => {
       const place = entryKey(s, table, single);
       if (place === undefined) return NIL;
       s.forget(of, "entry");
