@@ -1,24 +1,11 @@
 /** Hooks of the examples in the kernel, compiled as `moonhook run --on ebpf` compiles them, attached to nothing. */
 
 import { readFileSync } from "node:fs";
+import { LoadedScript } from "../src/backends/compile-script.ts";
 import { KernelPrograms, kernelLayout } from "../src/backends/kernel-programs.ts";
-import { compileHooks } from "../src/compiler/compile-hooks.ts";
-import type { HookRegistration } from "../src/kernel/kernel.ts";
 import { SimulatedKernel } from "../src/kernel/simulated.ts";
-import type { LuaTable } from "../src/lua/table.ts";
-import type { LuaFunction } from "../src/lua/value.ts";
-import { Runtime } from "../src/runtime/runtime.ts";
 
 const BUDGET = 100_000n;
-
-class RecordingKernel extends SimulatedKernel {
-  readonly registered: HookRegistration[] = [];
-
-  override registerHook(hook: HookRegistration): () => void {
-    this.registered.push(hook);
-    return super.registerHook(hook);
-  }
-}
 
 export interface LoadedHooks {
   readonly programs: KernelPrograms;
@@ -34,23 +21,12 @@ export function loadExample(
   edit: (source: string) => string = (source) => source,
 ): LoadedHooks {
   const path = `examples/${name}.lua`;
-  const kernel = new RecordingKernel({ log: () => undefined });
-  const runtime = new Runtime({ kernel, loadBudget: 100_000_000 });
-  runtime.load(edit(readFileSync(path, "latin1")), path);
-  const { state, natives } = runtime;
-  const script = {
-    state,
-    nameOf: (f: LuaFunction) => natives.nameOf(f),
-    native: (wanted: string) => natives.native(wanted),
-  };
-  const hooks = kernel.registered.map(({ source, mark }, i) => ({
-    name: `${name}${i || ""}`,
-    hook: (source as LuaTable).get("hook") as LuaFunction,
-    mark,
-  }));
+  const source = edit(readFileSync(path, "latin1"));
+  const kernel = new SimulatedKernel({ log: () => undefined });
+  const script = new LoadedScript({ path, source }, kernel, { loadBudget: 100_000_000 });
   const layout = kernelLayout();
   const start = performance.now();
-  const compiled = compileHooks(script, hooks, layout);
+  const compiled = script.compile(layout);
   const middle = performance.now();
   const programs = new KernelPrograms(compiled, { budget: BUDGET, timeOffsetNs: 0n });
   const end = performance.now();
@@ -65,3 +41,10 @@ export const withNames =
       /^local BLOCKED = .*$/m,
       `local BLOCKED = { ${names.map((name) => `"${name}"`).join(", ")} }`,
     );
+
+/** A name as it stands in a DNS message, each label behind its length, as latin1. */
+export const wireName = (name: string): string =>
+  name
+    .split(".")
+    .map((label) => String.fromCharCode(label.length) + label)
+    .join("");

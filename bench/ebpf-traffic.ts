@@ -6,6 +6,7 @@
  */
 
 import { execFileSync, spawnSync } from "node:child_process";
+import { wireName } from "./ebpf-hooks.ts";
 import { median, report } from "./measure.ts";
 
 const ROUNDS = Number(process.env["BENCH_ROUNDS"] ?? 9);
@@ -14,11 +15,6 @@ const PACKETS = 30_000;
 const NAMESPACE = `mh-bench-${process.pid}`;
 const NAMES = ["ads.example.com", "tracker.example.net"];
 
-const wire = (name: string): string =>
-  name
-    .split(".")
-    .map((label) => String.fromCharCode(label.length) + label)
-    .join("");
 const hexOf = (text: string): string => Buffer.from(text, "latin1").toString("hex");
 
 const inside = (command: string, args: readonly string[], input?: string): void =>
@@ -31,7 +27,7 @@ const inside = (command: string, args: readonly string[], input?: string): void 
 function nftRules(): string {
   const chains = Array.from({ length: COPIES }, (_, i) => {
     const rules = NAMES.map(
-      (name) => `    udp dport 53 @th,160,128 0x${hexOf(wire(name)).slice(0, 32)} counter drop`,
+      (name) => `    udp dport 53 @th,160,128 0x${hexOf(wireName(name)).slice(0, 32)} counter drop`,
     );
     return `  chain c${i} {\n    type filter hook postrouting priority ${i + 1};\n${rules.join("\n")}\n  }`;
   });
@@ -42,7 +38,7 @@ function iptablesRules(): string {
   const rules = Array.from({ length: COPIES }, () =>
     NAMES.map(
       (name) =>
-        `-A POSTROUTING -p udp --dport 53 -m string --algo bm --hex-string "|${hexOf(wire(name))}|" --from 40 -j MARK --set-mark 1`,
+        `-A POSTROUTING -p udp --dport 53 -m string --algo bm --hex-string "|${hexOf(wireName(name))}|" --from 40 -j MARK --set-mark 1`,
     ),
   ).flat();
   return `*mangle\n${rules.join("\n")}\nCOMMIT\n`;

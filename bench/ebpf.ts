@@ -10,7 +10,7 @@ import type { KernelProgram } from "../src/linux/bpf-program.ts";
 import { RingBufferReader } from "../src/linux/bpf-ring-buffer.ts";
 import { BPF_ATTACH_TYPE, BPF_PROG_TYPE } from "../src/uapi/bpf.ts";
 import { type CProgram, loadCProgram, type NameForm } from "./c-program.ts";
-import { loadExample, withNames } from "./ebpf-hooks.ts";
+import { loadExample, wireName, withNames } from "./ebpf-hooks.ts";
 import { geometricMean, median, report } from "./measure.ts";
 
 const ROUNDS = Number(process.env["BENCH_ROUNDS"] ?? 9);
@@ -20,11 +20,6 @@ const REPEAT = 1500;
 const TURNS = 40;
 
 const hex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text.replace(/\s/g, ""), "hex"));
-const wire = (name: string): string =>
-  name
-    .split(".")
-    .map((label) => String.fromCharCode(label.length) + label)
-    .join("");
 const bytes = (text: string): Uint8Array => Uint8Array.from(text, (c) => c.charCodeAt(0));
 
 /** IPv4 and UDP headers, and what follows. */
@@ -40,7 +35,7 @@ function udp(port: number, payload: Uint8Array): Uint8Array {
 }
 
 const query = (name: string): Uint8Array =>
-  udp(53, bytes(`\x124\x01\0\0\x01\0\0\0\0\0\0${wire(name)}\0\0\x01\0\x01`));
+  udp(53, bytes(`\x124\x01\0\0\x01\0\0\0\0\0\0${wireName(name)}\0\0\x01\0\x01`));
 
 /** An IPv4 packet with a TCP header of these flags. */
 function tcp(port: number, flags: number, payload: Uint8Array = new Uint8Array(0)): Uint8Array {
@@ -128,7 +123,7 @@ export async function run(): Promise<void> {
     );
     const c: CProgram = loadCProgram(
       script,
-      names?.map((name) => bytes(wire(name))),
+      names?.map((name) => bytes(wireName(name))),
       form,
     );
     report({
