@@ -1,31 +1,13 @@
 /*
  * examples/dnsblock.lua in C: drops DNS queries (UDP) for the listed names and for every name below them.
- * Few names are compared one by one (-DNAMES='"names.h"': a file of NAME(length, condition) lines); many are keys of
- * the map `names`, which whoever loads the program fills. Both forms hold names as they stand in a query.
+ * Names are held as they stand in a query.
  */
-#include "bpf.h"
+#include "blocklist.h"
 
-enum { MOST_BYTES = 255, KEY_BYTES = 64, WINDOW = 512 };
+enum { MOST_BYTES = 255, WINDOW = 512 };
 
 struct map events SECTION("maps") = {MAP_RINGBUF, 0, 0, 1 << 20};
 struct map scratch SECTION("maps") = {MAP_PERCPU_ARRAY, 4, WINDOW, 1};
-#ifndef NAMES
-/* A name, with zeros behind it; the value is its length, since a name may end in zeros itself. */
-struct map names SECTION("maps") = {MAP_HASH, KEY_BYTES, 4, 16384};
-#endif
-
-INLINE int is_blocked(const u8 *name, u32 length) {
-#ifdef NAMES
-#define NAME(size, condition) if (length == (size) && (condition)) return 1;
-#include NAMES
-#undef NAME
-  return 0;
-#else
-  if (length > KEY_BYTES) return 0;
-  const u32 *found = map_lookup(&names, name);
-  return found && *found == length;
-#endif
-}
 
 SECTION("netfilter") int dnsblock(struct context *context) {
   struct packet packet;

@@ -1,32 +1,15 @@
 /*
  * examples/sniblock.lua in C, for a ClientHello that comes in one segment and one record: drops it when it asks for a
  * listed name or one below it. What follows on the same connection is not looked at, and nothing is put together.
- * Names as in dnsblock.c, but as text.
+ * Names are held as text.
  */
-#include "bpf.h"
+#include "blocklist.h"
 
-enum { MOST_NAME = 255, KEY_BYTES = 64, WINDOW = 2048, SCRATCH = 4096 };
+enum { MOST_NAME = 255, WINDOW = 2048, SCRATCH = 4096 };
 enum { HANDSHAKE_RECORD = 22, CLIENT_HELLO = 1, SERVER_NAME = 0, HOST_NAME = 0 };
 
 struct map events SECTION("maps") = {MAP_RINGBUF, 0, 0, 1 << 20};
 struct map scratch SECTION("maps") = {MAP_PERCPU_ARRAY, 4, SCRATCH, 1};
-#ifndef NAMES
-struct map names SECTION("maps") = {MAP_HASH, KEY_BYTES, 4, 16384};
-#endif
-
-INLINE int is_blocked(const u8 *name, u32 length) {
-#ifdef NAMES
-#define NAME(size, condition) if (length == (size) && (condition)) return 1;
-#include NAMES
-#undef NAME
-  return 0;
-#else
-  if (length > KEY_BYTES) return 0;
-  const u32 *found = map_lookup(&names, name);
-  return found && *found == length;
-#endif
-}
-
 /* Whether one of eight bytes is a dot: then it is 0 here, and borrows from its top bit. */
 INLINE int has_dot(u64 bytes) {
   u64 x = bytes ^ 0x2e2e2e2e2e2e2e2eULL;
