@@ -85,6 +85,11 @@ export abstract class Control extends IrEmitter {
 
   /** A constant string's place in memory. */
   abstract sliceOf(value: Single): Slice;
+  /**
+   * An address for words that nobody reads: `address` if it is there on all ways. No constant may stand there: the verifier
+   * forgets in a loop which kind of value there is, and then looks at the words of all kinds.
+   */
+  protected abstract anyAddress(address: Operand | undefined): Value;
   /** Hides a number from the verifier, which would follow each value that a loop variable takes. */
   protected abstract launder(word: Operand): Operand;
   /** Where a run goes that the kernel or the budget stops. */
@@ -341,7 +346,7 @@ export abstract class Control extends IrEmitter {
     if (proto.kind === "text") return proto;
     return this.#withWords(
       proto,
-      this.#wordKinds(proto).map(() => 0n),
+      this.#wordKinds(proto).map((kind) => (kind === "pointer" ? this.anyAddress(undefined) : 0n)),
     );
   }
 
@@ -410,6 +415,7 @@ export abstract class Control extends IrEmitter {
           inMemory.map((single) => {
             if (single !== undefined) return this.#wordsOf(single)[w]!;
             const shared = this.#wordsOf(filler)[w]!;
+            if (kind === "pointer") return this.anyAddress(shared);
             return typeof shared === "bigint" ? shared : 0n;
           }),
           kind,
@@ -502,7 +508,7 @@ export abstract class Control extends IrEmitter {
       const single = shapes.get(name);
       const own = single === undefined ? undefined : this.#wordsOf(this.#inMemory(single));
       for (const [i, kind] of this.#wordKinds(proto).entries()) {
-        const word = own?.[i] ?? 0n;
+        const word = own?.[i] ?? (kind === "pointer" ? this.anyAddress(undefined) : 0n);
         const isNumber = kind === "int" && own !== undefined && proto.kind !== "bool";
         words.push(isHidden(word) && isNumber ? this.launder(word) : word);
       }

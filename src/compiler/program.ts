@@ -257,6 +257,15 @@ export abstract class ProgramFrame extends Control {
     };
   }
 
+  protected anyAddress(address: Operand | undefined): Value {
+    const everywhere = [this.#window?.base, this.#heapRead, this.#rodata].filter(
+      (base) => base !== undefined,
+    );
+    const same = everywhere.find((base) => base === address);
+    if (everywhere.length === 0) this.shared.require("rodata");
+    return same ?? everywhere[0]!;
+  }
+
   lengthOf(value: Single): Operand {
     return value.kind === "text" ? BigInt(value.text.length) : this.sliceOf(value).length;
   }

@@ -53,14 +53,20 @@ export class Choices {
 /** As many tries as are judged at once. */
 const TRIES = 40;
 
-/** The smallest list found that still fails; `fails` judges many lists at once. */
+/** The smallest list found that still fails, judging about `most`; `fails` judges many lists at once. */
 export function shrink(
   choices: readonly number[],
   fails: (tries: readonly (readonly number[])[]) => readonly boolean[],
+  most = 100_000,
 ): number[] {
   let best = [...choices];
-  for (let rounds = 0; rounds < 60; rounds++) {
-    const smaller = firstFailing(shorter(best), fails) ?? firstFailing(lower(best), fails);
+  let judged = 0;
+  const judge = (tries: readonly (readonly number[])[]): readonly boolean[] => {
+    judged += tries.length;
+    return judged > most ? [] : fails(tries);
+  };
+  for (let rounds = 0; rounds < 60 && judged < most; rounds++) {
+    const smaller = firstFailing(shorter(best), judge) ?? firstFailing(lower(best), judge);
     if (smaller === undefined) break;
     best = smaller;
   }

@@ -8,6 +8,8 @@ import { differenceOf, InterpretedHook, KernelHook, VmHook } from "./hook-machin
 import { generatePacket } from "./hook-packets.ts";
 
 export const PACKETS = 20;
+/** Each compiles a hook, and most load it. */
+const MOST_SHRINKING = 400;
 
 export interface Counts {
   hooks: number;
@@ -39,6 +41,7 @@ export function runHook(
   layout: KernelLayout,
   isInKernel: boolean,
   counts: Counts = noCounts(),
+  packets = PACKETS,
 ): string | undefined {
   const source = generateHook(c);
   const vm = new VmHook(source);
@@ -60,7 +63,7 @@ export function runHook(
       counts.loaded++;
       counts.verifiedInstructions += kernel.programs.programs[0]!.verifiedInstructions;
     }
-    for (let i = 0; i < PACKETS; i++) {
+    for (let i = 0; i < packets; i++) {
       const packet = generatePacket(c);
       const linearBytes = c.below(packet.length);
       const wanted = vm.run(packet);
@@ -88,16 +91,19 @@ export function runHook(
   }
 }
 
-/** The smallest choices found with which something is wrong, and what. */
+/** Small choices with which something is wrong, and what. */
 export function smallest(choices: readonly number[], layout: KernelLayout, isInKernel: boolean): string {
+  let packets = 0;
   const judge = (list: readonly number[]): string | undefined => {
     try {
-      return runHook(new Choices(list), layout, isInKernel);
+      return runHook(new Choices(list), layout, isInKernel, noCounts(), packets);
     } catch {
       // Shorter choices may make a script that does not load: that is another matter.
       return undefined;
     }
   };
-  const least = shrink(choices, (tries) => tries.map((list) => judge(list) !== undefined));
+  // What the compiler or the verifier refuses needs no packets.
+  if (judge(choices) === undefined) packets = PACKETS;
+  const least = shrink(choices, (tries) => tries.map((list) => judge(list) !== undefined), MOST_SHRINKING);
   return judge(least) ?? "nothing when it is run again";
 }

@@ -20,6 +20,7 @@ const hooks = Math.ceil(numRuns(6_000) / PACKETS);
 
 const HEAD = `local netfilter, nf = require("netfilter"), require("linux.nf")
 local flags = { [1] = true, [17] = false, [6] = true }
+local texts = { [0] = "a", "example", "www" }
 netfilter.register{ pf = nf.proto.IPV4, hooknum = nf.inet.LOCAL_OUT, priority = 0, hook = function(skb) local d = skb:data()
 `;
 const PACKET = ipPacket({ payload: Buffer.from("Host: example.org=12") });
@@ -46,6 +47,12 @@ describe.skipIf(why)(`single hooks${why ? ` (skipped: ${why})` : ""}`, () => {
       `local a, b, c, e = d:getuint8(0), d:getuint8(1), d:getuint8(2), d:getuint8(3)
       local s = d:getstring(d:getuint8(9) % 19) local t = s .. s .. d:getstring(#d % 7, 1)
       print(#t, (t:find("(%w+)%.(%w+)")), a + b, c + e, #s) print(a, b, c, e)`,
+    ],
+    [
+      "a string or nil that a loop sets",
+      `local text, whole = "", d:getstring(0)
+      for i = d:getuint8(0) % 30, 0, -1 do text = texts[d:getuint8(i) & 3] end
+      if text ~= whole then print(d:getuint8(0)) end print(text)`,
     ],
   ])("%s", (_, body) => {
     const vm = new VmHook(`${HEAD}${body}\nreturn 1 end }`);
