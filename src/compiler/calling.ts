@@ -1,6 +1,6 @@
 /** Functions and their variables: what is called is followed, or left to the functions of the libraries. */
 
-import type { FunctionBody, Block as LuaBlock, Variable } from "../lua/ast.ts";
+import type { Expression, FunctionBody, Block as LuaBlock, Variable } from "../lua/ast.ts";
 import { fromBigInt, toBigInt } from "../lua/int64.ts";
 import type { FunctionInfo, LinkedChunk } from "../lua/machine.ts";
 import type { LuaState } from "../lua/state.ts";
@@ -44,6 +44,11 @@ export abstract class Calling extends Building {
   readonly script: Script;
   /** Attempts that are under way, whose failure is no end. */
   protected tries = 0;
+  /**
+   * The value of what is evaluated next is only printed, so that functions of the libraries may be left for later. What is
+   * evaluated takes this, and hands it on to what its value comes from.
+   */
+  protected isPrinted = false;
 
   constructor(name: string, script: Script, shared: Shared, layout: KernelLayout) {
     super(name, shared, layout);
@@ -134,6 +139,7 @@ export abstract class Calling extends Building {
       this.source = source;
       this.handlers.length = handlers;
       frame.scopes.length = scopes;
+      this.isPrinted = false;
     } finally {
       this.tries--;
     }
@@ -143,6 +149,20 @@ export abstract class Calling extends Building {
     this.facts = facts;
     return undefined;
   }
+
+  protected takePrinted(): boolean {
+    const { isPrinted } = this;
+    this.isPrinted = false;
+    return isPrinted;
+  }
+
+  /** The value of an expression that is only printed. */
+  printedExpression(e: Expression): Abstract {
+    this.isPrinted = true;
+    return this.expression(e);
+  }
+
+  abstract expression(e: Expression): Abstract;
 
   // ---- functions
 
@@ -161,6 +181,7 @@ export abstract class Calling extends Building {
     const path = `${caller?.path ?? ""}/${body.id}@${this.span?.line}:${this.span?.column}#${this.calls++}`;
     const frame = new Frame(body, outer, live, returns, path, depth);
     const { span, source: callerSource } = this;
+    frame.isPrinted = this.takePrinted();
     frame.calledAt = this.#isFromHost ? undefined : span;
     this.#isFromHost = false;
     this.frame = frame;
@@ -220,13 +241,19 @@ export abstract class Calling extends Building {
   /** Calls whatever `callee` may be. */
   call(callee: Abstract, args: readonly Abstract[], name: string | undefined): readonly Abstract[] {
     if (callee.kind !== "union") return this.#callSingle(callee, args, name);
+    const isPrinted = this.takePrinted();
     const rest = new Join();
-    this.cases(callee, (single) => this.goto(rest, this.#callSingle(single, args, name)));
+    this.cases(callee, (single) => {
+      this.isPrinted = isPrinted;
+      this.goto(rest, this.#callSingle(single, args, name));
+    });
     return this.land(rest);
   }
 
   #callSingle(callee: Single, args: readonly Abstract[], name: string | undefined): readonly Abstract[] {
+    const isPrinted = this.takePrinted();
     if (this.block === undefined) return [];
+    this.isPrinted = isPrinted;
     if (callee.kind === "closure")
       return this.callLua(callee.body, callee.frame, callee.frame.live, args, this.source);
     if (callee.kind === "function") {
@@ -254,6 +281,7 @@ export abstract class Calling extends Building {
     args: readonly Abstract[],
     isMethod: boolean,
   ): readonly Abstract[] {
+    const isPrinted = this.takePrinted();
     // Errors of methods do not count the object; those of userdata never do.
     this.skippedArguments = isMethod && name.startsWith("string.") ? 1 : 0;
     if (PURE.has(name)) {
@@ -264,6 +292,11 @@ export abstract class Calling extends Building {
           constants.map((constant) => constant!.value),
         );
     }
+    const types = DEFERRED[name];
+    if (isPrinted && types !== undefined) {
+      const deferred = this.tentatively(() => this.#deferChecked(name, f, args, types));
+      if (deferred !== undefined) return deferred;
+    }
     const intrinsic = INTRINSICS[name];
     const mark = this.mark();
     try {
@@ -271,23 +304,28 @@ export abstract class Calling extends Building {
         this.refuse(`a call of ${name}`, "do this while the script loads, or run it with --on nfqueue");
       return intrinsic(this.self, args, this.isBare ? name : name.slice(name.indexOf(".") + 1));
     } catch (error) {
-      const types = DEFERRED[name];
       if (!(error instanceof CannotCompile) || types === undefined) throw error;
       mark.undo();
-      // It must not fail when nobody can change the verdict any more.
-      const parts = args.map((arg) => partOf(this.self, arg));
-      if (
-        isKnown(name, parts) &&
-        calledLater(this.self, name, parts, this.skippedArguments > 0) === undefined
-      )
-        throw error;
-      if (this.block === undefined) return [];
-      return this.defer(f, args, types) ?? this.#rethrow(error);
+      const isTrusted = !isKnown(
+        name,
+        args.map((arg) => partOf(this.self, arg)),
+      );
+      const deferred = isTrusted ? this.defer(f, args, types) : this.#deferChecked(name, f, args, types);
+      if (deferred === undefined) throw error;
+      return deferred;
     }
   }
 
-  #rethrow(error: Error): never {
-    throw error;
+  /** As `defer`, where it is known what the function takes: it must not fail when nobody can change the verdict any more. */
+  #deferChecked(
+    name: string,
+    f: LuaFunction,
+    args: readonly Abstract[],
+    types: readonly ("string" | "number")[],
+  ): readonly Abstract[] | undefined {
+    const parts = args.map((arg) => partOf(this.self, arg));
+    if (calledLater(this.self, name, parts, this.skippedArguments > 0) === undefined) return undefined;
+    return this.block === undefined ? [] : this.defer(f, args, types);
   }
 
   /** A call that is made when its result is printed; undefined when it cannot be made then. */

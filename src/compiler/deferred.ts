@@ -60,12 +60,12 @@ function visit(s: Specializer, e: Expression, holes: Hole[]): Part {
   if (s.block === undefined) return UNKNOWN;
   const known = later(false);
   if (known !== undefined) return known;
-  const value = s.tentatively(() => s.expression(e));
+  const value = s.tentatively(() => s.printedExpression(e));
   if (value === undefined) {
     const trusted = later(true);
     if (trusted !== undefined) return trusted;
   }
-  const now = value ?? s.expression(e);
+  const now = value ?? s.printedExpression(e);
   holes.push([e, now]);
   return partOf(s, now);
 }

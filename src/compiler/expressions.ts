@@ -37,6 +37,7 @@ export abstract class Expressions extends Calling {
   // ---- expressions
 
   expression(e: Expression): Abstract {
+    const isPrinted = this.takePrinted();
     if (this.block === undefined) return NIL;
     this.at(e);
     switch (e.kind) {
@@ -59,19 +60,21 @@ export abstract class Expressions extends Calling {
         return this.index(object, this.expression(e.key), describe(e.object, this.frame.body), e);
       }
       case "call":
+        this.isPrinted = isPrinted;
         return this.results(e)[0] ?? NIL;
       case "vararg":
         return this.frame.varargs[0] ?? NIL;
       case "function":
         return { kind: "closure", body: e, frame: this.frame };
       case "paren":
+        this.isPrinted = isPrinted;
         return this.expression(e.inner);
       case "table":
         return this.#table(e);
       case "unary":
         return this.#unary(e);
       case "binary":
-        return this.#binary(e);
+        return this.#binary(e, isPrinted);
     }
   }
 
@@ -88,6 +91,7 @@ export abstract class Expressions extends Calling {
   }
 
   results(e: CallExpression): readonly Abstract[] {
+    const isPrinted = this.takePrinted();
     let callee = this.expression(e.callee);
     let self: Abstract | undefined;
     let name = describe(e.callee, this.frame.body);
@@ -104,6 +108,7 @@ export abstract class Expressions extends Calling {
     const args = this.expressions(e.args);
     if (this.block === undefined) return [];
     this.at(e);
+    this.isPrinted = isPrinted;
     return this.call(callee, self === undefined ? args : [self, ...args], name);
   }
 
@@ -146,6 +151,8 @@ export abstract class Expressions extends Calling {
       case "text":
       case "slice":
         return this.lengthValue(value);
+      case "deferred":
+        return this.lengthValue(value);
       case "view":
       case "skb":
         return int(this.window.length);
@@ -161,7 +168,7 @@ export abstract class Expressions extends Calling {
     }
   }
 
-  #binary(e: Extract<Expression, { kind: "binary" }>): Abstract {
+  #binary(e: Extract<Expression, { kind: "binary" }>, isPrinted = false): Abstract {
     const { op } = e;
     if (op === "and" || op === "or") {
       const rest = new Join();
@@ -172,7 +179,9 @@ export abstract class Expressions extends Calling {
       return this.land(rest)[0] ?? NIL;
     }
     if (["==", "~=", "<", "<=", ">", ">="].includes(op)) return this.#asValue(e);
+    this.isPrinted = isPrinted && op === "..";
     const left = this.expression(e.left);
+    this.isPrinted = isPrinted && op === "..";
     const right = this.expression(e.right);
     const { body } = this.frame;
     const names = { left: describe(e.left, body), right: describe(e.right, body) };

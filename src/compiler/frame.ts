@@ -28,6 +28,8 @@ export class Frame {
   varargs: readonly Abstract[] = [];
   /** Where the call is that made it; undefined when no line of the script made it. */
   calledAt: SourceSpan | undefined;
+  /** Its result is only printed. */
+  isPrinted = false;
   /** How it was reached: unique along a run, the same in each attempt. */
   readonly path: string;
   readonly depth: number;

@@ -97,6 +97,7 @@ export class Specializer extends Expressions {
       // Whoever only tries has another way.
       if (!(error instanceof CannotCompile) || this.tries > 0) throw error;
       mark.undo();
+      this.isPrinted = false;
       this.frame = frame;
       this.source = source;
       this.span = error.span ?? span;
@@ -151,7 +152,9 @@ export class Specializer extends Expressions {
         this.#forin(s);
         return;
       case "return": {
+        this.isPrinted = this.frame.isPrinted;
         const values = this.expressions(s.values);
+        this.takePrinted();
         this.goto(this.frame.returns, values);
         return;
       }
