@@ -16,7 +16,16 @@ import type { IrFunction } from "./ir.ts";
 import { optimize } from "./optimize.ts";
 import { Shared } from "./shared.ts";
 import { Specializer } from "./specializer.ts";
-import { CONFIG, COUNTERS, type KernelLayout, MAPS, type MapSpec, SCRATCH } from "./target.ts";
+import {
+  CONFIG,
+  COUNTERS,
+  type KernelLayout,
+  MAPS,
+  type MapSpec,
+  SCRATCH,
+  STRINGS,
+  sizeOfStrings,
+} from "./target.ts";
 
 export interface CompiledHook {
   readonly name: string;
@@ -45,13 +54,17 @@ export interface HookSource {
 const MOST_ATTEMPTS = 200;
 const EVENT_BYTES = 1 << 20;
 
-/** Throws `CannotCompile` where a hook cannot be compiled at all. */
+/**
+ * Throws `CannotCompile` where a hook cannot be compiled at all. `ringBytes`, a power of two, is what strings share that
+ * are kept for later packets.
+ */
 export function compileHooks(
   script: Script,
   hooks: readonly HookSource[],
   layout: KernelLayout,
+  ringBytes: number = STRINGS.ringBytes,
 ): CompiledScript {
-  const shared = new Shared();
+  const shared = new Shared(ringBytes);
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
     shared.begin();
     try {
@@ -109,6 +122,7 @@ function mapsOf(shared: Shared): MapSpec[] {
     page(MAPS.config, BPF_MAP_TYPE_ARRAY, CONFIG.bytes),
     page(MAPS.counters, BPF_MAP_TYPE_ARRAY, COUNTERS.bytes),
     page(MAPS.scratch, BPF_MAP_TYPE_PERCPU_ARRAY, SCRATCH.bytes),
+    page(MAPS.strings, BPF_MAP_TYPE_ARRAY, sizeOfStrings(shared.ringBytes)),
     page(MAPS.rodata, BPF_MAP_TYPE_ARRAY, rodata.length, rodata),
     { ...page(MAPS.events, BPF_MAP_TYPE_RINGBUF, 0), keySize: 0, maxEntries: EVENT_BYTES },
     ...shared.maps,

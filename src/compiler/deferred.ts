@@ -38,12 +38,24 @@ export function printedParts(
 ): { readonly list: readonly Expression[]; readonly holes: readonly Hole[] } {
   const holes: Hole[] = [];
   const last = list.at(-1);
-  const isList = last?.kind === "vararg" || (last?.kind === "call" && !isDeferrable(s, last));
+  const isList = last?.kind === "vararg" || last?.kind === "call";
   const single = isList ? list.slice(0, -1) : list;
   for (const e of single) visit(s, e, holes);
   if (!isList || s.block === undefined) return { list, holes };
+  let values: readonly Abstract[] = s.frame.varargs;
+  if (last.kind === "call") {
+    const before = holes.length;
+    const isLater = isDeferrable(s, last) && s.tentatively(() => visitLater(s, last, holes, false));
+    if (isLater) return { list, holes };
+    holes.length = before;
+    const now = isDeferrable(s, last) ? s.tentatively(() => s.results(last)) : s.results(last);
+    if (now === undefined) {
+      visit(s, last, holes);
+      return { list, holes };
+    }
+    values = now;
+  }
   // Each of several values is a part of its own.
-  const values = last.kind === "call" ? s.results(last) : s.frame.varargs;
   const { line, column } = last;
   const parts = values.map((value): Hole => [{ kind: "nil", line, column } as Expression, value]);
   return { list: [...single, ...parts.map(([e]) => e)], holes: [...holes, ...parts] };

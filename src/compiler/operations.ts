@@ -16,7 +16,6 @@ import {
 import { Join } from "./control.ts";
 import type { Comparison, Operand, Value } from "./ir.ts";
 import { ProgramFrame } from "./program.ts";
-import { SCRATCH } from "./target.ts";
 
 /** What operands are called in messages. */
 export interface Names {
@@ -410,7 +409,7 @@ export abstract class Operations extends ProgramFrame {
     const { high } = this.rangeOf(length);
     const top = this.cells.get(this.heapTop) as Int;
     const padding = BigInt(this.shared.keyPadding + 8);
-    const heapBytes = BigInt(SCRATCH.heapBytes);
+    const heapBytes = BigInt(this.heapBytes);
     const known = this.constantOf(top.value);
     // Outside of loops each string has a place of its own, if it is short for certain.
     if (known !== undefined && high <= 1024n && known + high + padding <= heapBytes) {
@@ -447,7 +446,7 @@ export abstract class Operations extends ProgramFrame {
   heapAddress(offset: Operand): Value {
     const constant = this.constantOf(offset);
     if (constant !== undefined) return this.address(this.heap, constant);
-    return this.address(this.heap, this.bound(offset, BigInt(SCRATCH.heapBytes)));
+    return this.address(this.heap, this.bound(offset, BigInt(this.heapBytes)));
   }
 
   /** A new string of these pieces. */
@@ -469,7 +468,7 @@ export abstract class Operations extends ProgramFrame {
   /** Copies a string to the heap; there is room. */
   copyToHeap(at: Operand, slice: Slice): void {
     if (this.constantOf(slice.length) === 0n) return;
-    const length = this.bound(slice.length, BigInt(SCRATCH.heapBytes));
+    const length = this.bound(slice.length, BigInt(this.heapBytes));
     // Place and length together must end within the page: both bounds are constants to the verifier.
     const to = this.heapAddress(at);
     this.copy(to, length, this.address(slice.base, slice.offset));

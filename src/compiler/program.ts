@@ -28,7 +28,7 @@ import { type Captured, type EventSite, MOST_EVENT_TEXT } from "./events.ts";
 import type { AccessSize, Operand, Value } from "./ir.ts";
 import type { Shared } from "./shared.ts";
 import { STATE } from "./state-classes.ts";
-import { CONFIG, COUNTERS, type KernelLayout, MAPS, SCRATCH } from "./target.ts";
+import { CONFIG, COUNTERS, heapOfStrings, type KernelLayout, MAPS, SCRATCH, STRINGS } from "./target.ts";
 
 const DYNPTR_BYTES = 16;
 /** Rounds that a hook waits for another one to end. */
@@ -58,6 +58,7 @@ export abstract class ProgramFrame extends Control {
   #scratch: Value | undefined;
   #heap: Value | undefined;
   #heapRead: Value | undefined;
+  #kept: Value | undefined;
   #rodata: Value | undefined;
   #window: { base: Value; limit: Operand; length: Operand } | undefined;
   /** The chunk that code comes from, for messages. */
@@ -115,12 +116,21 @@ export abstract class ProgramFrame extends Control {
       this.land(rest);
       this.#scratch = scratch;
       this.#heap = this.address(scratch, BigInt(SCRATCH.heapOffset));
-      this.#heapRead = this.kfunc("bpf_rdonly_cast", [this.#heap, 0n], "pointer");
+      if (!shared.needs.has("strings"))
+        this.#heapRead = this.kfunc("bpf_rdonly_cast", [this.#heap, 0n], "pointer");
     }
     if (shared.needs.has("rodata"))
       this.#rodata = this.kfunc("bpf_rdonly_cast", [this.mapValue(MAPS.rodata, 0), 0n], "pointer");
     if (shared.needs.has("window")) this.#openWindow();
     if (shared.needs.has("lock")) this.#lock();
+    if (shared.needs.has("strings")) this.#openStrings();
+  }
+
+  #openStrings(): void {
+    const cast = (offset: number): Value =>
+      this.kfunc("bpf_rdonly_cast", [this.mapValue(MAPS.strings, offset), 0n], "pointer");
+    this.#kept = cast(0);
+    this.#heapRead = cast(heapOfStrings(this.shared.ringBytes));
   }
 
   /**
@@ -217,13 +227,25 @@ export abstract class ProgramFrame extends Control {
 
   /** Where strings are built: to write, with bounds that the verifier sees. */
   get heap(): Value {
+    const { needs, ringBytes } = this.shared;
+    if (needs.has("strings")) return this.mapValue(MAPS.strings, heapOfStrings(ringBytes));
     this.shared.require("scratch");
     return this.#heap!;
   }
 
+  protected get heapBytes(): number {
+    return this.shared.needs.has("strings") ? STRINGS.heapBytes : SCRATCH.heapBytes;
+  }
+
+  /** The strings that were kept, to read. */
+  get kept(): Value {
+    this.shared.require("strings");
+    return this.#kept!;
+  }
+
   /** The same memory, to read. */
   get heapRead(): Value {
-    this.shared.require("scratch");
+    if (!this.shared.needs.has("strings")) this.shared.require("scratch");
     return this.#heapRead!;
   }
 

@@ -14,7 +14,7 @@ import { StateModel } from "./state-classes.ts";
 import type { MapSpec } from "./target.ts";
 
 /** What a program sets up before the hook's own code. */
-export type Need = "scratch" | "window" | "budget" | "lock" | "rodata";
+export type Need = "scratch" | "window" | "budget" | "lock" | "rodata" | "strings";
 
 export class Shared {
   readonly kinds = new Kinds();
@@ -24,8 +24,14 @@ export class Shared {
   keyPadding = 0;
   readonly sites: EventSite[] = [];
   readonly refusals: Refusal[] = [];
+  /** Of the ring in map `strings`. */
+  readonly ringBytes: number;
   /** Constant strings in memory. */
   #rodata = "";
+
+  constructor(ringBytes: number) {
+    this.ringBytes = ringBytes;
+  }
 
   /** A new attempt: what only describes the programs of the last one is gone. */
   begin(): void {

@@ -14,6 +14,7 @@ import { CannotCompile } from "./diagnostics.ts";
 import { Expressions } from "./expressions.ts";
 import { liveVariables } from "./frame.ts";
 import { INT64_MAX, INT64_MIN, type Operand } from "./ir.ts";
+import { openStrings } from "./kept-strings.ts";
 import { CONFIG } from "./target.ts";
 
 /** Trips of a numeric loop that are written out one by one. */
@@ -28,6 +29,7 @@ export class Specializer extends Expressions {
   compile(hook: LuaFunction, mark: number | undefined): void {
     this.prologue(mark);
     this.cells.set(this.heapTop, int(0n));
+    if (this.shared.needs.has("strings")) openStrings(this);
     if (this.shared.needs.has("budget")) this.cells.set(this.budget, int(this.config(CONFIG.budget)));
     const info = this.script.state.functionInfo(hook);
     if (info === undefined) this.refuse("a hook that is a native function", "write a function around it");

@@ -12,6 +12,7 @@ import {
 } from "./abstract.ts";
 import { Join } from "./control.ts";
 import type { Operand, Value } from "./ir.ts";
+import { constantOfWord, keepString, keptString, wordOfConstant } from "./kept-strings.ts";
 import type { Specializer } from "./specializer.ts";
 import {
   type DynamicClass,
@@ -20,7 +21,6 @@ import {
   SLOT_BYTES,
   type Slot,
   STATE,
-  textWord,
   WORD,
 } from "./state-classes.ts";
 import { MAPS } from "./target.ts";
@@ -35,9 +35,24 @@ function readPlace(s: Specializer, place: Value, offset: number, kept: Kept): Ab
   if (kinds.length === 0) return NIL;
   const needsWord = kinds.some(({ kind }) => ["int", "bool", "text", "slice", "dynamic"].includes(kind));
   const word = needsWord ? s.load(8, place, offset + WORD) : 0n;
-  const alternatives = kinds.map((proto) => withWord(s, proto, word));
-  if (alternatives.length === 1) return alternatives[0]!;
-  return { kind: "union", tag: s.load(8, place, offset), alternatives } satisfies Union;
+  const text = kinds.find(({ kind }) => kind === "slice");
+  const others = kinds.filter((proto) => proto !== text).map((proto) => withWord(s, proto, word));
+  const string = (): Slice => keptString(s, place, offset + WORD, word as Value);
+  if (text !== undefined && others.length === 0) return string();
+  if (others.length === 1 && text === undefined) return others[0]!;
+  const tag = s.load(8, place, offset);
+  const rest: Abstract =
+    others.length === 1 ? others[0]! : ({ kind: "union", tag, alternatives: others } satisfies Union);
+  if (text === undefined) return rest;
+  const joined = new Join();
+  s.fork(
+    "jeq",
+    tag,
+    s.shared.kinds.tagOf(s.shared.kinds.shapeOf(text)),
+    () => s.goto(joined, [string()]),
+    () => s.goto(joined, [rest]),
+  );
+  return s.land(joined)[0] ?? NIL;
 }
 
 function withWord(s: Specializer, proto: Single, word: Operand): Single {
@@ -47,11 +62,7 @@ function withWord(s: Specializer, proto: Single, word: Operand): Single {
     case "bool":
       return { kind: "bool", value: s.bounded(word, 0n, 1n) };
     case "text":
-    case "slice": {
-      const { base } = s.sliceOf({ kind: "text", text: "" });
-      const length = s.bounded(s.binary("and", word, 0xffffffffn), 0n, 0xffffn);
-      return { kind: "slice", base, offset: s.binary("rsh", word, 32n), length };
-    }
+      return constantOfWord(s, word);
     case "dynamic":
       return { ...proto, class: proto.class.root, id: word };
     default:
@@ -66,8 +77,6 @@ function wordOf(s: Specializer, kept: Kept, value: Single): { tag: bigint; word:
   if (value.kind === "local") state.makeSite(value.object.site);
   if (value.kind === "table") single = state.singleOf(value.table);
   if (value.kind === "table" && state.tableOf(value.table) === undefined) state.makeDynamic(value.table);
-  if (value.kind === "slice")
-    s.refuse("a string of the packet that is kept for later packets", "keep integers, or use it as a key");
   if (value.kind === "closure" || value.kind === "skb" || value.kind === "view")
     s.refuse(
       `a ${value.kind === "closure" ? "function" : value.kind} that is kept for later packets`,
@@ -80,8 +89,9 @@ function wordOf(s: Specializer, kept: Kept, value: Single): { tag: bigint; word:
     case "bool":
       return { tag, word: single.value };
     case "text":
-      s.shared.require("rodata");
-      return { tag, word: textWord(s.shared.intern(single.text), single.text.length) };
+      return { tag, word: wordOfConstant(s, single.text) };
+    case "slice":
+      return { tag, word: keepString(s, single) };
     case "dynamic":
       return { tag, word: single.id };
     default:

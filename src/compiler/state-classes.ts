@@ -32,8 +32,20 @@ export interface Slot {
 
 export const WORD = 8;
 export const SLOT_BYTES = 2 * WORD;
-/** The page of map `state` begins with the lock, the processor that holds it, and the number of the last table. */
-export const STATE = { lock: 0, holder: 8, lastTable: 16, slots: 24 } as const;
+/**
+ * The page of map `state` begins with the lock, the processor that holds it, the number of the last table, and what
+ * kept-strings.ts counts in eights of bytes: how much was ever kept, how much may be at the end of this run, and how much
+ * was when the slots were last looked through.
+ */
+export const STATE = {
+  lock: 0,
+  holder: 8,
+  lastTable: 16,
+  stringTop: 24,
+  stringLimit: 32,
+  stringsSwept: 40,
+  slots: 48,
+} as const;
 /** A string as a key, at most. */
 export const MOST_KEY = 64;
 /** Those that come and go are made room for beforehand, which takes its time. */
@@ -70,8 +82,8 @@ export class DynamicClass {
     other.#parent = this;
     for (const name of other.fields.keys()) this.field(name);
     for (const [name, { kept }] of other.fields)
-      for (const [shape, proto] of kept) this.fields.get(name)!.kept.set(shape, proto);
-    for (const [shape, proto] of other.kept) this.kept.set(shape, proto);
+      for (const [shape, proto] of kept) admit(this.fields.get(name)!.kept, shape, proto);
+    for (const [shape, proto] of other.kept) admit(this.kept, shape, proto);
     if (other.metatable !== this.metatable)
       throw new CannotCompile(
         undefined,
@@ -152,6 +164,12 @@ export class StateModel {
     return this.#fields.has(table);
   }
 
+  /** The slots in which strings of packets may be. */
+  get stringSlots(): Slot[] {
+    const slots = [...this.#cells.values(), ...[...this.#fields.values()].flatMap((of) => [...of.values()])];
+    return slots.filter(({ kept }) => this.kindsOf(kept).some(({ kind }) => kind === "slice"));
+  }
+
   makeCellSlot(cell: object, initial: () => LuaValue): never {
     this.#cells.set(cell, this.#slot(initial));
     return this.#learn("a variable changes");
@@ -204,9 +222,7 @@ export class StateModel {
       for (const other of kept.values())
         if (other.kind === "dynamic" && this.#unite(other.class, single.class)) isNew = true;
     const shape = this.#kinds.shapeOf(single);
-    if (kept.has(shape)) return isNew;
-    kept.set(shape, single);
-    return true;
+    return admit(kept, shape, single) || isNew;
   }
 
   /** A place gets such a value. */
@@ -301,7 +317,7 @@ export class StateModel {
       case "bool":
         return [tag, single.value as bigint];
       case "text":
-        return [tag, textWord(this.#intern(single.text), single.text.length)];
+        return [tag, constantWord(this.#intern(single.text), single.text.length)];
       case "dynamic":
         return [tag, single.id as bigint];
       default:
@@ -396,5 +412,16 @@ export class StateModel {
   }
 }
 
-/** A constant string as one word: its place and its length. */
-export const textWord = (offset: number, length: number): bigint => (BigInt(offset) << 32n) | BigInt(length);
+/** True when this is new. A place that keeps strings of packets may keep constants, too. */
+function admit(kept: Kept, shape: string, single: Single): boolean {
+  const known = kept.get(shape);
+  if (known !== undefined && !(known.kind === "text" && single.kind === "slice")) return false;
+  kept.set(shape, single);
+  return true;
+}
+
+/** In the word of a string its place is above the length; the top bit says that it is one of the constants. */
+export const STRING_LENGTH_BITS = 16n;
+
+export const constantWord = (offset: number, length: number): bigint =>
+  BigInt.asIntN(64, (1n << 63n) | (BigInt(offset) << STRING_LENGTH_BITS) | BigInt(length));

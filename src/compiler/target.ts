@@ -54,6 +54,25 @@ export const SCRATCH = {
   bytes: 24576,
 } as const;
 
+/**
+ * Map `strings`: what hooks keep for later packets, and instead of the scratch's a larger heap to put it together on.
+ * Only one hook at a time is here: all hold the lock.
+ */
+export const STRINGS = {
+  /** A power of two. */
+  ringBytes: 1 << 22,
+  /** The longest that is kept. As much room follows the ring, so that each is in one piece. */
+  mostBytes: 32767,
+  heapBytes: 65528,
+} as const;
+
+/** What one run may keep: what it has read is not written over by so much. */
+export const runBytes = (ringBytes: number): number => ringBytes >> 3;
+/** Where the heap begins in map `strings`, and its size, for a ring of so many bytes. */
+export const heapOfStrings = (ringBytes: number): number => ringBytes + STRINGS.mostBytes + 1;
+export const sizeOfStrings = (ringBytes: number): number =>
+  heapOfStrings(ringBytes) + 2 * (STRINGS.heapBytes + 8) + 512;
+
 /** The words of map `config`: what user space sets and no program writes. */
 export const CONFIG = {
   /** Always 0, which the verifier does not know. */
@@ -73,6 +92,7 @@ export const MAPS = {
   scratch: "scratch",
   rodata: "rodata",
   state: "state",
+  strings: "strings",
   events: "events",
   counters: "counters",
 } as const;

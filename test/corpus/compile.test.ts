@@ -28,7 +28,7 @@ function outcomeOf(path: string, source: string): string {
   }
 }
 
-test.each(["dnsblock", "portknock", "ratelimit"])("examples/%s.lua compiles whole", (name) => {
+test.each(["dnsblock", "portknock", "ratelimit", "sniblock"])("examples/%s.lua compiles whole", (name) => {
   const path = `examples/${name}.lua`;
   expect(outcomeOf(path, readFileSync(path, "latin1"))).toBe("whole");
 });

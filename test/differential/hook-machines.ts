@@ -77,10 +77,11 @@ export class VmHook {
   }
 
   /** Throws `CannotCompile` when no packet could be decided. */
-  compile(layout: KernelLayout): CompiledScript {
+  compile(layout: KernelLayout, ringBytes?: number): CompiledScript {
     const { source } = this.#registration;
     assert(source instanceof LuaTable, "a hook is registered with a table");
-    return compileHooks(this.script, [{ name: "hook", hook: source.get("hook") as LuaFunction }], layout);
+    const hook = source.get("hook") as LuaFunction;
+    return compileHooks(this.script, [{ name: "hook", hook }], layout, ringBytes);
   }
 
   outcomeOf(result: number, records: readonly Uint8Array[], { sites }: CompiledScript): Outcome {
