@@ -184,7 +184,7 @@ describe("the ring", () => {
   test("does not forget a variable", () => {
     const got = lines(
       "local first, last, n = nil, nil, 0",
-      "n = n + 1 if not first then first = text end last = text if n == 400 then print(first, #last) end",
+      "n = n + 1 if n == 1 then first = text end last = text if n == 400 then print(first, #last) end",
       ["the first of all", ...texts.slice(1)],
       RING,
     );
