@@ -78,6 +78,8 @@ export function search(
   if (s.block !== undefined) missed();
 }
 
+const isAny = ({ set }: Item): boolean => set.every((member) => member === 1);
+
 class Matcher {
   readonly #s: Specializer;
   readonly #subject: Slice;
@@ -164,6 +166,8 @@ class Matcher {
         () => s.goto(stop, [int(s.binary("add", at, 1n))]),
         () => s.goto(stop, [int(at)]),
       );
+    // `.*` takes all there is.
+    else if (isAny(item)) s.goto(stop, [int(this.#subject.length)]);
     else
       s.count("most", at, (here, next) =>
         this.#test(
@@ -215,8 +219,7 @@ class Matcher {
       length,
       () => s.goto(not),
       () => {
-        const members = item.set.reduce((sum, member) => sum + member, 0);
-        if (members === 256) {
+        if (isAny(item)) {
           s.goto(fits);
           return;
         }
