@@ -13,6 +13,8 @@ function signature(prefix: string, name: string, row: FunctionDefinition): strin
   const words = row.args.map((arg) => (arg.fallback === undefined ? arg.name : `[${arg.name}]`));
   const results = row.results.types.length === 0 ? "" : ` → ${row.results.types.join(", ")}`;
   if (name === "__len") return `#${prefix}${results}`;
+  if (name === "__index") return `${prefix}[${words[0]}]${results}`;
+  if (name === "__newindex") return `${prefix}[${words[0]}] = ${words[1]}`;
   if (name === "__tostring") return `tostring(${prefix})${results}`;
   const separator = prefix === "" ? "" : /^[a-z]+$/.test(prefix) ? ":" : ".";
   return `${prefix.replace(/\.$/, "")}${separator}${name}(${words.join(", ")})${results}`;

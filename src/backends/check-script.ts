@@ -13,7 +13,7 @@ import type { Diagnostic, Script } from "./backend.ts";
 const MISSING_MODULES: ReadonlySet<string> = new Set(
   (
     "bpf bpf.map completion conntrack cpu crypto darken device fifo hid lighten lunatik lunatik.runner luaxt mailbox nat " +
-    "netlink notifier probe rcu set signal socket socket.inet socket.raw socket.unix struct syscall syscall.table thread " +
+    "netlink notifier probe signal socket socket.inet socket.raw socket.unix struct syscall syscall.table thread " +
     "util xdp xtable class"
   ).split(" "),
 );

@@ -16,11 +16,21 @@ export class Data {
   length: number;
   readonly resizable: boolean;
   readonly writable: boolean;
+  /** May cross runtimes: memory of its own, unless its maker wanted it otherwise. */
+  readonly isShared: boolean;
   /** Set by every write, never cleared here: the skb learns from it that the packet changed. */
   written = false;
 
-  constructor(bytes: Uint8Array, start: number, length: number, resizable: boolean, writable = true) {
+  constructor(
+    bytes: Uint8Array,
+    start: number,
+    length: number,
+    resizable: boolean,
+    writable = true,
+    isShared = false,
+  ) {
     this.bytes = bytes;
+    this.isShared = isShared;
     this.start = start;
     this.length = length;
     this.resizable = resizable;
@@ -28,8 +38,8 @@ export class Data {
   }
 
   /** Memory of its own, as `data.new` makes it. Zeroed: a run must not depend on what memory held before. */
-  static allocate(lengthBytes: number): Data {
-    return new Data(new Uint8Array(lengthBytes), 0, lengthBytes, true);
+  static allocate(lengthBytes: number, isShared = true): Data {
+    return new Data(new Uint8Array(lengthBytes), 0, lengthBytes, true, true, isShared);
   }
 
   /** A window onto a packet; length 0 until it is aimed. */

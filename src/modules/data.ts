@@ -65,6 +65,7 @@ export const dataClass = defineClass<Data>(
     doc: "A stretch of bytes, read and written at offsets from 0. A range is valid when it is not empty and ends within the data.",
     of: Data,
     shareable: true,
+    isPrivate: (data) => !data.isShared,
     contexts: "any",
   },
   {
@@ -163,9 +164,9 @@ export const data = defineModule("data", {
       "Memory of `size` bytes with unspecified contents. `mode` says whether it may cross runtimes. Errors: `not enough memory`, `invalid option '…'`.",
       [arg.size("size"), arg.optional(arg.option("mode", ["shared", "single"]), "shared", '"shared"')],
       returns("data"),
-      (size, _mode, env) => {
+      (size, mode, env) => {
         charge(env, size);
-        return dataClass.wrap(env, Data.allocate(size));
+        return dataClass.wrap(env, Data.allocate(size, mode === "shared"));
       },
     ),
   },

@@ -84,6 +84,14 @@ export const arg = {
     unchanged: 'typeof v === "string"',
     convert: asStringArgument,
   }),
+  /** Anything, as it is: the function looks at it itself. */
+  any: (name: string): ArgumentType<LuaValue> => ({
+    name,
+    type: "any value",
+    fallback: undefined,
+    unchanged: "true",
+    convert: (value) => value,
+  }),
   /** Anything; only its truth counts. */
   truth: (name: string): ArgumentType<boolean> => ({
     name,
@@ -100,6 +108,27 @@ export const arg = {
     convert: (value, position, given) => {
       if (value instanceof LuaTable) return value;
       throw argError(position, typeProblem("table", value, given));
+    },
+  }),
+  function: (name: string): ArgumentType<LuaFunction> => ({
+    name,
+    type: "function",
+    fallback: undefined,
+    unchanged: 'typeof v === "function"',
+    convert: (value, position, given) => {
+      if (typeof value === "function") return value;
+      throw argError(position, typeProblem("function", value, given));
+    },
+  }),
+  /** An object of a class. */
+  object: <T extends object>(name: string, definition: ClassDefinition<T>): ArgumentType<T> => ({
+    name,
+    type: definition.name,
+    fallback: undefined,
+    unchanged: "false",
+    convert: (value, position) => {
+      if (value instanceof LuaUserdata && value.object instanceof definition.of) return value.object as T;
+      throw argError(position, "invalid object");
     },
   }),
   /** One of a few words. */
@@ -200,6 +229,8 @@ export interface ClassOptions<T> {
   ) => T;
   /** May cross runtimes. */
   readonly shareable: boolean;
+  /** Objects that may not although their class may. */
+  readonly isPrivate?: (object: T) => boolean;
   /** Where objects may be created; `hook` means only hooks hand them out. */
   readonly contexts: "any" | "process" | "softirq" | "hardirq" | "hook";
 }
@@ -225,6 +256,16 @@ export function defineClass<T extends object>(
   };
   return definition;
 }
+
+const definitions = new WeakMap<LuaTable, ClassDefinition>();
+
+/** The class of an object; undefined for what the host made otherwise. */
+export const classOf = ({ metatable }: LuaUserdata): ClassDefinition | undefined =>
+  metatable && definitions.get(metatable);
+
+/** Whether an object may cross runtimes. */
+export const isShareable = (definition: ClassDefinition, object: object): boolean =>
+  definition.shareable && definition.isPrivate?.(object) !== true;
 
 /** Constants under names: numbers, texts, booleans, lists, and tables of such. */
 export type ConstantTable = Readonly<Record<string, unknown>>;
@@ -282,6 +323,7 @@ function constantsTable(constants: object): LuaTable {
 /** The metatable of a class: methods are looked up in the metatable itself. */
 export function classMetatable(definition: ClassDefinition, env: Environment): LuaTable {
   const metatable = new LuaTable();
+  definitions.set(metatable, definition);
   metatable.setField("__name", definition.name);
   metatable.setField("__index", metatable);
   for (const [key, row] of Object.entries(definition.methods)) {

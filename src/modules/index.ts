@@ -6,6 +6,8 @@ import { data } from "./data.ts";
 import type { ModuleDefinition } from "./define.ts";
 import { linux } from "./linux.ts";
 import { netfilter } from "./netfilter.ts";
+import { rcu } from "./rcu.ts";
+import { set } from "./set.ts";
 import { skb } from "./skb.ts";
 
 export const nativeModules: readonly ModuleDefinition[] = [
@@ -14,5 +16,7 @@ export const nativeModules: readonly ModuleDefinition[] = [
   data,
   byteorder,
   linux,
+  rcu,
+  set,
   ...constantModules,
 ];
