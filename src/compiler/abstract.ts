@@ -9,7 +9,7 @@
 
 import type { FunctionBody } from "../lua/ast.ts";
 import type { LuaTable } from "../lua/table.ts";
-import type { LuaFunction } from "../lua/value.ts";
+import type { LuaFunction, LuaUserdata } from "../lua/value.ts";
 import type { Frame } from "./frame.ts";
 import type { Operand, Value } from "./ir.ts";
 import type { Rope } from "./ropes.ts";
@@ -56,6 +56,11 @@ export interface DynamicTable {
   readonly id: Operand;
   readonly class: DynamicClass;
 }
+/** An object that the script made while it loaded, of a class that hooks can ask: objects.ts. */
+export interface HostObject {
+  readonly kind: "object";
+  readonly userdata: LuaUserdata;
+}
 /** A function of a library, of a module, or one that is written in the script. */
 export interface Func {
   readonly kind: "function";
@@ -94,6 +99,7 @@ export type Single =
   | ConstantTable
   | LocalTable
   | DynamicTable
+  | HostObject
   | Func
   | Closure
   | Deferred
@@ -160,6 +166,8 @@ export class Kinds {
         return `table ${this.#identity(value.table)}`;
       case "local":
         return `local ${this.#identity(value.object)}`;
+      case "object":
+        return `object ${this.#identity(value.userdata)}`;
       case "function":
         return `function ${this.#identity(value.f)}`;
       case "closure":
@@ -216,6 +224,7 @@ export function typeOf(value: Single): string {
       return "function";
     case "deferred":
       return value.type;
+    case "object":
     case "skb":
     case "view":
       return "userdata";

@@ -190,10 +190,22 @@ export abstract class Building extends Operations {
 
   /** The address of a string as a key of `keyBytes` bytes, zeros behind it; it is no longer than that. */
   paddedKey(slice: Slice, keyBytes: number): Value {
+    const built = this.paddedTo(slice, keyBytes);
+    return built === undefined ? this.heapRead : this.heapAddress(built.offset);
+  }
+
+  /** A string without its first `start` bytes, `length` in all; what lies behind it stays as it is. */
+  tailOf(slice: Slice, start: Operand, length: Operand): Slice {
+    const tail: Slice = { ...slice, offset: this.binary("add", slice.offset, start), length };
+    return this.padded.has(slice) ? this.paddedString(tail) : tail;
+  }
+
+  /** The same string with zeros behind it, as many as make it a key of `keyBytes` bytes; undefined where there is no room. */
+  paddedTo(slice: Slice, keyBytes: number): Slice | undefined {
     this.shared.requirePadding(keyBytes);
-    const built = this.padded.has(slice) ? slice : this.build([slice]);
-    if (built.kind !== "slice") return this.heapRead;
-    return this.heapAddress(built.offset);
+    if (this.padded.has(slice)) return slice;
+    const built = this.build([slice]);
+    return built.kind === "slice" ? built : undefined;
   }
 
   // What this path has read from the state: a place in a map stays what it is until another entry is made, which may

@@ -25,6 +25,7 @@ import { calledLater, isKnown, partOf } from "./deferred-types.ts";
 import { CannotCompile } from "./diagnostics.ts";
 import { Frame, type LiveVariable, liveVariables } from "./frame.ts";
 import { INTRINSICS, PURE } from "./intrinsics.ts";
+import { isKnownObject } from "./objects.ts";
 import type { Shared } from "./shared.ts";
 import { readSlot, writeSlot } from "./state-access.ts";
 import type { KernelLayout } from "./target.ts";
@@ -71,6 +72,7 @@ export abstract class Calling extends Building {
       return { kind: "table", table: value };
     }
     if (typeof value === "function") return { kind: "function", f: value };
+    if (value instanceof LuaUserdata && isKnownObject(value)) return { kind: "object", userdata: value };
     return this.refuse(
       `a ${value instanceof LuaUserdata ? "userdata" : "value"} from the time of loading`,
       "use tables, strings and integers there",
@@ -86,6 +88,8 @@ export abstract class Calling extends Building {
         return { value: value.text };
       case "table":
         return { value: value.table };
+      case "object":
+        return { value: value.userdata };
       case "function":
         return { value: value.f };
       case "int": {

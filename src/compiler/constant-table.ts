@@ -1,4 +1,7 @@
-/** Reading a table that no hook changes, by a key that depends on the packet. */
+/**
+ * Reading what no hook changes by a key that depends on the packet: a few keys are compared, more are looked up in a
+ * hash map, whose cost is the same for any number.
+ */
 
 import { toBigInt } from "../lua/int64.ts";
 import type { LuaTable } from "../lua/table.ts";
@@ -10,13 +13,13 @@ import { Join } from "./control.ts";
 import type { Specializer } from "./specializer.ts";
 
 /** Tables up to here are compared key by key. */
-const MOST_COMPARED = 8;
+export const MOST_COMPARED = 8;
 /** Longest key of a table that is looked up. */
-const MOST_KEY_BYTES = 256;
+export const MOST_KEY_BYTES = 256;
 /** Different values that a table can have beside integers. */
 const MOST_VALUES = 64;
 
-type Entry = readonly [key: LuaValue, value: LuaValue];
+export type Entry = readonly [key: LuaValue, value: LuaValue];
 
 export function lookUp(s: Specializer, table: LuaTable, key: Single): Abstract {
   const entries = entriesOf(table, typeOf(key));
@@ -36,9 +39,21 @@ export function lookUp(s: Specializer, table: LuaTable, key: Single): Abstract {
     );
     return s.land(rest)[0] ?? NIL;
   }
-  if (key.kind === "int" || key.kind === "slice")
-    return entries.length <= MOST_COMPARED ? compareKeys(s, entries, key) : lookInMap(s, table, entries, key);
+  if (key.kind === "int" || key.kind === "slice") return findEntry(s, table, entries, key, NIL);
   return s.refuse("a key of this kind", "use integers or strings");
+}
+
+/** What is under `key`, `missing` where there is none. All keys are of its type; `owner` is whose entries they are. */
+export function findEntry(
+  s: Specializer,
+  owner: object,
+  entries: readonly Entry[],
+  key: Int | Slice,
+  missing: Single,
+): Abstract {
+  return entries.length <= MOST_COMPARED
+    ? compareKeys(s, entries, key, missing)
+    : lookInMap(s, owner, entries, key, missing);
 }
 
 /** What can be found by keys of this type. */
@@ -57,14 +72,16 @@ function entriesOf(table: LuaTable, type: string): Entry[] {
   return entries;
 }
 
-function compareKeys(s: Specializer, entries: readonly Entry[], key: Single): Abstract {
+function compareKeys(s: Specializer, entries: readonly Entry[], key: Int | Slice, missing: Single): Abstract {
   const rest = new Join();
-  const found = entries.map(() => new Join());
+  // One way for each value, not for each key.
+  const byValue = new Map(entries.map(([, value]) => [value, new Join()]));
+  const found = entries.map(([, value]) => byValue.get(value)!);
   if (key.kind === "int") {
     const step = (i: number): void => {
       const entry = entries[i];
       if (entry === undefined) {
-        s.goto(rest, [NIL]);
+        s.goto(rest, [missing]);
         return;
       }
       s.fork(
@@ -78,12 +95,12 @@ function compareKeys(s: Specializer, entries: readonly Entry[], key: Single): Ab
     step(0);
   } else {
     // By length first: one comparison for all keys of a length.
-    const { length } = key as Slice;
+    const { length } = key;
     const lengths = [...new Set(entries.map(([text]) => (text as string).length))];
     const step = (i: number): void => {
       const bytes = lengths[i];
       if (bytes === undefined) {
-        s.goto(rest, [NIL]);
+        s.goto(rest, [missing]);
         return;
       }
       s.fork(
@@ -94,35 +111,41 @@ function compareKeys(s: Specializer, entries: readonly Entry[], key: Single): Ab
           let next = new Join();
           for (const [j, [text]] of entries.entries()) {
             if ((text as string).length !== bytes) continue;
-            s.equalBytes(key as Slice, 0, text as string, found[j]!, next);
+            s.equalBytes(key, 0, text as string, found[j]!, next);
             s.land(next);
             next = new Join();
             if (s.block === undefined) return;
           }
-          s.goto(rest, [NIL]);
+          s.goto(rest, [missing]);
         },
         () => step(i + 1),
       );
     };
     step(0);
   }
-  for (const [i, join] of found.entries()) {
+  for (const [value, join] of byValue) {
     s.land(join);
-    if (s.block !== undefined) s.goto(rest, [s.abstractOf(entries[i]![1])]);
+    if (s.block !== undefined) s.goto(rest, [s.abstractOf(value)]);
   }
-  return s.land(rest)[0] ?? NIL;
+  return s.land(rest)[0] ?? missing;
 }
 
-/** A hash map, whose cost is the same for any number of keys. */
-function lookInMap(s: Specializer, table: LuaTable, entries: readonly Entry[], key: Single): Abstract {
+function lookInMap(
+  s: Specializer,
+  owner: object,
+  entries: readonly Entry[],
+  key: Int | Slice,
+  missing: Single,
+): Abstract {
   const isText = key.kind === "slice";
-  const longest = isText ? Math.max(...entries.map(([text]) => (text as string).length)) : 8;
-  if (longest > MOST_KEY_BYTES) s.refuse("a table with keys of more than 256 bytes", "use shorter keys");
+  const longest = isText ? longestOf(entries) : 8;
+  if (longest > MOST_KEY_BYTES)
+    s.refuse("a table or set with strings of more than 256 bytes", "use shorter ones");
   const keyBytes = (longest + 7) & ~7;
   if (isText && new Set(entries.map(([text]) => (text as string).replace(/\0+$/, ""))).size < entries.length)
     s.refuse(
-      "a table with keys that differ only in zeros at their end",
-      "use two tables, or keys that differ elsewhere",
+      "a table or set with strings that differ only in zeros at their end",
+      "use two, or strings that differ elsewhere",
     );
   const values = [...new Set(entries.map(([, value]) => value))];
   const areIntegers = values.every((value) => typeof value === "number" || value instanceof LuaInt64);
@@ -131,7 +154,7 @@ function lookInMap(s: Specializer, table: LuaTable, entries: readonly Entry[], k
       `a table of ${values.length} different values that are no integers`,
       "keep integers in the table, or fewer different values",
     );
-  const name = s.shared.constantMap(table, isText ? "string" : "number", () => ({
+  const name = s.shared.constantMap(owner, isText ? "string" : "number", () => ({
     type: BPF_MAP_TYPE.BPF_MAP_TYPE_HASH,
     keySize: keyBytes,
     valueSize: 16,
@@ -151,27 +174,27 @@ function lookInMap(s: Specializer, table: LuaTable, entries: readonly Entry[], k
   }));
   const rest = new Join();
   const search = new Join();
-  if (isText)
+  if (key.kind === "slice")
     s.fork(
       "jgt",
       key.length,
       BigInt(longest),
-      () => s.goto(rest, [NIL]),
+      () => s.goto(rest, [missing]),
       () => s.goto(search),
     );
   else s.goto(search);
   s.land(search);
   // A key that is longer for certain is not there.
-  if (s.block === undefined) return s.land(rest)[0] ?? NIL;
-  const place = isText ? s.paddedKey(key, keyBytes) : s.wordKey(key as Int);
+  if (s.block === undefined) return s.land(rest)[0] ?? missing;
+  const place = key.kind === "slice" ? s.paddedKey(key, keyBytes) : s.wordKey(key);
   // To make the key room on the heap is needed.
-  if (s.block === undefined) return s.land(rest)[0] ?? NIL;
+  if (s.block === undefined) return s.land(rest)[0] ?? missing;
   const value = s.helper(BPF_FUNC.BPF_FUNC_map_lookup_elem, [s.map(name), place], "pointer");
   s.fork(
     "jeq",
     value,
     0n,
-    () => s.goto(rest, [NIL]),
+    () => s.goto(rest, [missing]),
     () => {
       const hit = (): void => {
         const word = s.load(8, value, 8);
@@ -186,9 +209,15 @@ function lookInMap(s: Specializer, table: LuaTable, entries: readonly Entry[], k
         };
         step(0);
       };
-      if (!isText) hit();
-      else s.fork("jne", s.load(8, value, 0), key.length, () => s.goto(rest, [NIL]), hit);
+      if (key.kind !== "slice") hit();
+      else s.fork("jne", s.load(8, value, 0), key.length, () => s.goto(rest, [missing]), hit);
     },
   );
-  return s.land(rest)[0] ?? NIL;
+  return s.land(rest)[0] ?? missing;
+}
+
+function longestOf(entries: readonly Entry[]): number {
+  let longest = 0;
+  for (const [text] of entries) longest = Math.max(longest, (text as string).length);
+  return longest;
 }

@@ -10,7 +10,7 @@ import { describe, isItself, needsCell } from "../lua/emit-names.ts";
 import type { LuaState } from "../lua/state.ts";
 import { blocksOf, expressionsOf, operandsOf } from "../lua/syntax-walk.ts";
 import { LuaTable } from "../lua/table.ts";
-import { firstResult, type LuaFunction, type LuaValue, resultList } from "../lua/value.ts";
+import { firstResult, type LuaFunction, LuaUserdata, type LuaValue, resultList } from "../lua/value.ts";
 import { type Abstract, alternativesOf, type Closure, type Single, typeOf } from "./abstract.ts";
 import {
   calledLater,
@@ -238,6 +238,8 @@ function isPureBody(
 ): boolean {
   const own = (variable: Variable): boolean => !live.has(variable);
   const expression = (e: Expression): boolean => {
+    // Of objects the state now is wanted, not that of when it is printed.
+    if (constantIn(s, e, live) instanceof LuaUserdata) return false;
     switch (e.kind) {
       case "local": {
         const captured = live.get(e.variable);

@@ -3,6 +3,7 @@
 import type { CallExpression, Expression } from "../lua/ast.ts";
 import { describe } from "../lua/emit-names.ts";
 import { toBigInt } from "../lua/int64.ts";
+import { describeType } from "../lua/lib/check.ts";
 import { LuaTable } from "../lua/table.ts";
 import type { LuaValue } from "../lua/value.ts";
 import {
@@ -160,12 +161,22 @@ export abstract class Expressions extends Calling {
         return int(BigInt(value.table.length()));
       case "local":
         return this.cells.get(value.object.length) ?? int(0n);
+      case "object": {
+        const length = value.userdata.metatable?.get("__len");
+        return length === undefined
+          ? this.#hasNoLength(value, name)
+          : (this.call(this.abstractOf(length), [value], undefined)[0] ?? NIL);
+      }
       default:
-        this.fail(
-          `attempt to get length of a ${typeOf(value)} value${name === undefined ? "" : ` (${name})`}`,
-        );
-        return NIL;
+        return this.#hasNoLength(value, name);
     }
+  }
+
+  #hasNoLength(value: Single, name: string | undefined): Abstract {
+    this.fail(
+      `attempt to get length of a ${nameOfType(value)} value${name === undefined ? "" : ` (${name})`}`,
+    );
+    return NIL;
   }
 
   #binary(e: Extract<Expression, { kind: "binary" }>, isPrinted = false): Abstract {
@@ -355,6 +366,14 @@ export abstract class Expressions extends Calling {
           return this.abstractOf(methods.get(constant.value));
         return this.refuse("an index of a string", "use the functions of string");
       }
+      case "object": {
+        const methods = object.userdata.metatable?.get("__index");
+        if (typeof methods === "function")
+          return this.call(this.abstractOf(methods), [object, key], undefined)[0] ?? NIL;
+        if (methods instanceof LuaTable && constant !== undefined)
+          return this.abstractOf(methods.get(constant.value));
+        return this.refuse("a method whose name depends on the packet", "use its name");
+      }
       case "local":
         if (constant !== undefined) return this.#field(object.object, constant.value, e);
         return this.dispatch(key, (single) => this.indexLocal(object.object, single));
@@ -528,7 +547,12 @@ export abstract class Expressions extends Calling {
       if (slot !== undefined) writeSlot(this.self, slot, value);
       else if (typeof constant?.value === "string") state.makeFieldSlot(table, constant.value);
       else state.makeDynamic(table);
-    } else this.fail(`attempt to index a ${typeOf(object)} value${name === undefined ? "" : ` (${name})`}`);
+    } else {
+      const handler = object.kind === "object" ? object.userdata.metatable?.get("__newindex") : undefined;
+      if (handler !== undefined) this.call(this.abstractOf(handler), [object, key, value], undefined);
+      else
+        this.fail(`attempt to index a ${nameOfType(object)} value${name === undefined ? "" : ` (${name})`}`);
+    }
   }
 
   #assignField(object: LocalObject, key: string | number, value: Abstract): void {
@@ -545,6 +569,10 @@ export abstract class Expressions extends Calling {
     else if (BigInt(key) === length && value.kind === "nil") this.cells.set(object.length, int(length - 1n));
   }
 }
+
+/** What messages call a value: objects by the name of their class. */
+const nameOfType = (value: Single): string =>
+  value.kind === "object" ? describeType(value.userdata) : typeOf(value);
 
 /** An operator that gives a boolean. */
 const isCondition = (e: Expression): boolean =>

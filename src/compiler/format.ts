@@ -1,8 +1,8 @@
 /** Numbers as text, and `string.format` for what comes of it: built on the heap, so that it may be compared or kept. */
 
 import { type Abstract, type Int, int, type Single, type Slice, text } from "./abstract.ts";
+import { integerArgument } from "./arguments.ts";
 import { Join } from "./control.ts";
-import { integerArgument } from "./intrinsics.ts";
 import type { Operand } from "./ir.ts";
 import type { Specializer } from "./specializer.ts";
 

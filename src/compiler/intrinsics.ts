@@ -19,9 +19,11 @@ import {
   text,
   typeOf,
 } from "./abstract.ts";
+import { argumentFails, constantString, integerArgument, stringArgument } from "./arguments.ts";
 import { Join } from "./control.ts";
 import { format } from "./format.ts";
 import type { AccessSize, Operand } from "./ir.ts";
+import { OBJECTS } from "./objects.ts";
 import { parsePattern, search } from "./patterns.ts";
 import { joinRope } from "./ropes.ts";
 import type { Specializer } from "./specializer.ts";
@@ -54,82 +56,6 @@ export const PURE: ReadonlySet<string> = new Set([
     "rawget",
   ],
 ]);
-
-// ---- arguments
-
-/** `bad argument #n to 'name' (problem)`. This path ends. */
-function argumentFails(s: Specializer, n: number, name: string, problem: string): void {
-  // What `pcall` calls itself is not told how many arguments there are.
-  const shown = s.isBare ? problem.replace("got nil", "got no value") : problem;
-  s.fail(`bad argument #${n - s.skippedArguments} to '${name}' (${shown})`);
-}
-
-/** An argument as an integer; on paths where it is none the hook fails. Undefined: no path is left. */
-export function integerArgument(
-  s: Specializer,
-  args: readonly Abstract[],
-  n: number,
-  name: string,
-  fallback?: Operand,
-  shown = n,
-): Operand | undefined {
-  const rest = new Join();
-  s.cases(args[n - 1] ?? NIL, (single) => {
-    if (single.kind === "int") s.goto(rest, [single]);
-    else if (single.kind === "nil" && fallback !== undefined) s.goto(rest, [int(fallback)]);
-    else {
-      const constant = single.kind === "text" ? s.numeral(single) : undefined;
-      if (constant !== undefined) s.goto(rest, [constant]);
-      else if (single.kind === "slice")
-        s.refuse(
-          "a string of the packet where a number is wanted",
-          "use string.byte or string.unpack to get integers",
-        );
-      else
-        argumentFails(
-          s,
-          shown,
-          name,
-          `number expected, got ${args.length < n ? "no value" : typeOf(single)}`,
-        );
-    }
-  });
-  const [value] = s.land(rest);
-  return s.block === undefined ? undefined : (value as Int).value;
-}
-
-/** An argument as a string, in memory or constant. */
-function stringArgument(
-  s: Specializer,
-  args: readonly Abstract[],
-  n: number,
-  name: string,
-): Single | undefined {
-  const rest = new Join();
-  s.cases(args[n - 1] ?? NIL, (single) => {
-    if (typeOf(single) === "string") s.goto(rest, [single]);
-    else if (single.kind === "int") {
-      s.goto(rest, [s.textValue(single)!]);
-    } else argumentFails(s, n, name, `string expected, got ${args.length < n ? "no value" : typeOf(single)}`);
-  });
-  const [value] = s.land(rest);
-  return s.block === undefined ? undefined : (value as Single);
-}
-
-/** A constant string. */
-function constantString(
-  s: Specializer,
-  args: readonly Abstract[],
-  n: number,
-  name: string,
-  what: string,
-): string | undefined {
-  const value = stringArgument(s, args, n, name);
-  if (value === undefined) return undefined;
-  return value.kind === "text"
-    ? value.text
-    : s.refuse(`${what} that depends on the packet`, `use a constant ${what.replace(/^a /, "")}`);
-}
 
 // ---- numbers
 
@@ -738,6 +664,7 @@ export const INTRINSICS: Readonly<Record<string, Intrinsic>> = {
   ...byteOrder("byteorder"),
   ...byteOrder("linux"),
   ...Object.fromEntries(Object.entries(DATA).map(([name, f]) => [`data.${name}`, f])),
+  ...OBJECTS,
   ...Object.fromEntries(Object.entries(SKB).map(([name, f]) => [`skb.${name}`, f])),
   "string.len": (s, args, name) => {
     const value = stringArgument(s, args, 1, name);

@@ -534,6 +534,8 @@ export abstract class ProgramFrame extends Control {
         return { kind: value.kind };
       case "table":
         return { kind: "constant", value: value.table };
+      case "object":
+        return { kind: "constant", value: value.userdata };
       case "function":
         return { kind: "constant", value: value.f };
       case "deferred":

@@ -4,7 +4,6 @@
  * compiled anew with it; nothing is ever unlearnt, so that this ends.
  */
 
-import type { LuaTable } from "../lua/table.ts";
 import { Kinds } from "./abstract.ts";
 import { Restart } from "./control.ts";
 import { CannotCompile, type Refusal } from "./diagnostics.ts";
@@ -80,14 +79,14 @@ export class Shared {
     throw new Restart("a separator");
   }
 
-  readonly #constantMaps = new Map<LuaTable, Map<string, MapSpec>>();
+  readonly #constantMaps = new Map<object, Map<string, MapSpec>>();
 
-  /** The map for a constant table's keys of one type, made when first asked for. */
-  constantMap(table: LuaTable, type: string, make: () => Omit<MapSpec, "name">): string {
-    let maps = this.#constantMaps.get(table);
+  /** The map for the keys of one type of what no hook changes, made when first asked for. */
+  constantMap(owner: object, type: string, make: () => Omit<MapSpec, "name">): string {
+    let maps = this.#constantMaps.get(owner);
     if (maps === undefined) {
       maps = new Map();
-      this.#constantMaps.set(table, maps);
+      this.#constantMaps.set(owner, maps);
     }
     let spec = maps.get(type);
     if (spec === undefined) {

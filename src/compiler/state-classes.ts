@@ -11,7 +11,7 @@
 
 import { toBigInt } from "../lua/int64.ts";
 import { LuaTable } from "../lua/table.ts";
-import { type LuaFunction, LuaInt64, type LuaValue } from "../lua/value.ts";
+import { type LuaFunction, LuaInt64, LuaUserdata, type LuaValue } from "../lua/value.ts";
 import { BPF_MAP_TYPE } from "../uapi/bpf.ts";
 import { bytesFromLatin1 } from "../util/latin1.ts";
 import { bool, int, type Kinds, NIL, type Single, text } from "./abstract.ts";
@@ -206,6 +206,7 @@ export class StateModel {
     if (typeof value === "boolean") return bool(value);
     if (typeof value === "number" || value instanceof LuaInt64) return int(toBigInt(value));
     if (typeof value === "string") return text(value);
+    if (value instanceof LuaUserdata) return { kind: "object", userdata: value };
     return { kind: "function", f: value as LuaFunction };
   }
 

@@ -215,7 +215,7 @@ describe("refusals", () => {
     const script = `${HEAD.replace("names.example", 'names["n1\\0"] = 1 names.example')}${body}\nend }`;
     const { refusals } = new VmHook(script).compile(EXAMPLE_LAYOUT);
     expect(refusals.map(({ reason }) => reason)).toEqual([
-      "a table with keys that differ only in zeros at their end",
+      "a table or set with strings that differ only in zeros at their end",
     ]);
   });
 });
