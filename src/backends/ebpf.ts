@@ -25,6 +25,7 @@ import { LiveKernel } from "./live-kernel.ts";
 import { kernelToLoadWith } from "./loading-kernel.ts";
 import { type AttachedHook, attachHooks } from "./netfilter-links.ts";
 import { pinHooks } from "./pinned-hooks.ts";
+import { moveToMaps } from "./shared-tables.ts";
 
 export interface EbpfOptions extends LoadOptions {
   /** Name of the network namespace, or a path to one; default: that of this process. */
@@ -142,6 +143,7 @@ class KernelRun implements EbpfRunning {
       const kept = this.#until(
         new KernelPrograms(compiled, settings, { lineText: (span) => loaded.lineText(span) }),
       );
+      this.#undo.push(moveToMaps(compiled.sharedTables, kept.maps));
       const events = kept.maps[MAPS.events];
       if (events !== undefined) {
         const reader = this.#until(new RingBufferReader(events));

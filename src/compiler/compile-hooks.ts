@@ -15,6 +15,7 @@ import { CodeLimitError, generate } from "./generate.ts";
 import type { IrFunction } from "./ir.ts";
 import { optimize } from "./optimize.ts";
 import { Shared } from "./shared.ts";
+import type { SharedTable } from "./shared-tables.ts";
 import { Specializer } from "./specializer.ts";
 import {
   CONFIG,
@@ -38,6 +39,8 @@ export interface CompiledScript {
   readonly hooks: readonly CompiledHook[];
   /** The maps of all programs, by the names that they use. */
   readonly maps: readonly MapSpec[];
+  /** Tables that programs and the script share: the maps of these names hold them. */
+  readonly sharedTables: readonly SharedTable[];
   /** By the number that records of the log begin with. */
   readonly sites: readonly EventSite[];
   /** What is left to user space when a packet comes there. */
@@ -82,6 +85,7 @@ export function compileHooks(
       return {
         hooks: programs,
         maps: mapsOf(shared).filter(({ name }) => used.has(name)),
+        sharedTables: shared.sharedTables.all,
         sites: shared.sites,
         refusals: shared.refusals,
       };
@@ -126,6 +130,7 @@ function mapsOf(shared: Shared): MapSpec[] {
     page(MAPS.rodata, BPF_MAP_TYPE_ARRAY, rodata.length, rodata),
     { ...page(MAPS.events, BPF_MAP_TYPE_RINGBUF, 0), keySize: 0, maxEntries: EVENT_BYTES },
     ...shared.maps,
+    ...shared.sharedTables.maps,
     ...state,
   ];
 }

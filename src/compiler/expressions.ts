@@ -24,6 +24,7 @@ import { lookUp } from "./constant-table.ts";
 import { Join } from "./control.ts";
 import { printedParts } from "./deferred.ts";
 import { appendToRope, makeRope } from "./ropes.ts";
+import { isSharedTable, readShared, writeShared } from "./shared-tables.ts";
 import {
   makeTable,
   readEntry,
@@ -367,6 +368,7 @@ export abstract class Expressions extends Calling {
         return this.refuse("an index of a string", "use the functions of string");
       }
       case "object": {
+        if (isSharedTable(object.userdata)) return readShared(this.self, object.userdata.object, key, name);
         const methods = object.userdata.metatable?.get("__index");
         if (typeof methods === "function")
           return this.call(this.abstractOf(methods), [object, key], undefined)[0] ?? NIL;
@@ -547,12 +549,9 @@ export abstract class Expressions extends Calling {
       if (slot !== undefined) writeSlot(this.self, slot, value);
       else if (typeof constant?.value === "string") state.makeFieldSlot(table, constant.value);
       else state.makeDynamic(table);
-    } else {
-      const handler = object.kind === "object" ? object.userdata.metatable?.get("__newindex") : undefined;
-      if (handler !== undefined) this.call(this.abstractOf(handler), [object, key, value], undefined);
-      else
-        this.fail(`attempt to index a ${nameOfType(object)} value${name === undefined ? "" : ` (${name})`}`);
-    }
+    } else if (object.kind === "object" && isSharedTable(object.userdata))
+      writeShared(this.self, object.userdata.object, key, value, name);
+    else this.fail(`attempt to index a ${nameOfType(object)} value${name === undefined ? "" : ` (${name})`}`);
   }
 
   #assignField(object: LocalObject, key: string | number, value: Abstract): void {

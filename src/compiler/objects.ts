@@ -1,8 +1,9 @@
 /**
- * Objects that a script makes while it loads, and that its hooks ask: sets of strings. Their methods are called as any
- * other native function.
+ * Objects that a script makes while it loads, and that its hooks ask: sets of strings, whose methods are called as any
+ * other native function, and tables that are shared with user space (shared-tables.ts).
  */
 
+import { RcuTable } from "../kernel/rcu-table.ts";
 import { LabeledSet, StringSet } from "../kernel/string-set.ts";
 import type { LuaUserdata } from "../lua/value.ts";
 import { type Abstract, bool, FALSE, type Int, int, NIL, type Slice } from "./abstract.ts";
@@ -14,7 +15,7 @@ import type { Operand } from "./ir.ts";
 import type { Specializer } from "./specializer.ts";
 import { CONFIG } from "./target.ts";
 
-const CLASSES = [StringSet, LabeledSet];
+const CLASSES = [StringSet, LabeledSet, RcuTable];
 
 export const isKnownObject = ({ object }: LuaUserdata): boolean =>
   CLASSES.some((known) => object instanceof known);

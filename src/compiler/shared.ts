@@ -9,6 +9,7 @@ import { Restart } from "./control.ts";
 import { CannotCompile, type Refusal } from "./diagnostics.ts";
 import type { EventSite } from "./events.ts";
 import type { RopeSite } from "./ropes.ts";
+import { SharedTables } from "./shared-tables.ts";
 import { StateModel } from "./state-classes.ts";
 import type { MapSpec } from "./target.ts";
 
@@ -18,6 +19,7 @@ export type Need = "scratch" | "window" | "budget" | "lock" | "rodata" | "string
 export class Shared {
   readonly kinds = new Kinds();
   readonly state = new StateModel(this.kinds, (text) => this.intern(text));
+  readonly sharedTables = new SharedTables();
   readonly needs = new Set<Need>();
   /** Bytes of zeros that follow every built string, so that the end of one is a key as it stands. */
   keyPadding = 0;

@@ -6,6 +6,9 @@
 /** Of a name. */
 export const MOST_NAME_BYTES = 255;
 
+/** There is no room for one more entry. */
+export class RcuTableFull extends Error {}
+
 /** Where entries are, when they are not here. */
 export interface RcuStore<V> {
   get(name: string): V | undefined;

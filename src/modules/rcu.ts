@@ -6,7 +6,7 @@
  * to assign to it is an error.
  */
 
-import { MOST_NAME_BYTES, RcuTable } from "../kernel/rcu-table.ts";
+import { MOST_NAME_BYTES, RcuTable, RcuTableFull } from "../kernel/rcu-table.ts";
 import { LuaInt64, type LuaInteger, LuaUserdata, type LuaValue } from "../lua/value.ts";
 import {
   arg,
@@ -63,7 +63,11 @@ export const rcuTableClass: ClassDefinition<RcuTable<RcuValue>> = defineClass<Rc
           return;
         }
         if (!table.has(key)) env.state.charge(ENTRY_BYTES + key.length);
-        table.set(key, stored);
+        try {
+          table.set(key, stored);
+        } catch (error) {
+          throw error instanceof RcuTableFull ? failure("not enough memory") : error;
+        }
       },
     ),
   },

@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { ebpf } from "../../src/backends/ebpf.ts";
+import { KernelMap, openPin } from "../../src/linux/bpf.ts";
 import {
   eventually,
   type Finished,
@@ -433,6 +434,31 @@ netfilter.register{ pf = nf.proto.IPV4, hooknum = nf.inet.LOCAL_IN, priority = 0
       expect(moonhook("stop", NAME).status).toBe(0);
       expect(answers(SERVER_V4, "1 bad", "2 good")).toEqual(["1 bad", "2 good"]);
       expect((await run.stop()).status).toBe(0);
+    });
+
+    test("a shared table is a pinned map that any process may change", async () => {
+      const source = script(`local blocked = require("rcu").table() blocked["1 bad"] = true
+netfilter.register{ pf = nf.proto.IPV4, hooknum = nf.inet.LOCAL_IN, priority = 0, hook = function(skb)
+  local packet = skb:data()
+  return packet:getuint8(9) == 17 and blocked[packet:getstring(28)] and nf.action.DROP or nf.action.ACCEPT
+end }`);
+      const run = await armed(file(source), net.server, "--pin", NAME);
+      run.child.kill("SIGKILL");
+      await run.ended;
+      expect(answers(SERVER_V4, "1 bad", "2 worse", "3 good")).toEqual(["2 worse", "3 good"]);
+      const map = openPin(`/sys/fs/bpf/moonhook/${NAME}/map_rcu_blocked`);
+      try {
+        if (!(map instanceof KernelMap)) throw new Error("a map is pinned");
+        const key = (text: string) => Buffer.from(text.padEnd(map.keySize, "\0"), "latin1");
+        expect(map.entries().map(([name]) => Buffer.from(name))).toEqual([key("1 bad")]);
+        map.delete(key("1 bad"));
+        map.update(key("2 worse"), Buffer.from("02000000000000000700000000000000", "hex"));
+        map.update(key("3 good"), Buffer.from("01000000000000000000000000000000", "hex"));
+      } finally {
+        map.close();
+      }
+      expect(answers(SERVER_V4, "1 bad", "2 worse", "3 good")).toEqual(["1 bad", "3 good"]);
+      expect(moonhook("stop", NAME).status).toBe(0);
     });
 
     test("a name that cannot be one is refused", () => {
