@@ -91,9 +91,10 @@ function compareEnds(s: Specializer, { labels }: LabeledSet, slice: Slice): Abst
         ),
     );
     s.land(compared);
-    const end = s.tailOf(slice, start, BigInt(length));
-    for (const [member, label] of labels) {
-      if (member.length !== length || s.block === undefined) continue;
+    const alike = s.block === undefined ? [] : [...labels].filter(([member]) => member.length === length);
+    const end = alike.length === 0 ? slice : s.tailOf(slice, start, BigInt(length));
+    for (const [member, label] of alike) {
+      if (s.block === undefined) break;
       const equal = new Join();
       const different = new Join();
       s.equalBytes(end, 0, member, equal, different);

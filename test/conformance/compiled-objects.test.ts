@@ -95,6 +95,12 @@ describe("sets", () => {
     expect(run(body, TEXTS).flat()).toContain("3");
   });
 
+  test("a text that is too short, or long enough, for certain", () => {
+    const body =
+      "if #s > 2 then print(short:match(s:sub(1, 1)), short:match(d:getstring(28, 3)), many:has(d:getstring(28, 1))) end return 1";
+    expect(run(body, TEXTS).flat()).toContain("0\t32\tfalse");
+  });
+
   test("constants, and what decides", () => {
     const body = `if few:has("a") and not few:has("z") and short:match("x.com") == 2 then print("constant") end
       if many:has(s) then return 0 end

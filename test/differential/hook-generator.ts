@@ -145,6 +145,18 @@ local many, names = {}, {}
 for i = 1, 40 do many[i * 6] = i * i - 100 end
 for i = 1, 20 do names["n" .. i] = i end
 names.example, names.com, names["www.example.com"], names.a, names["a\\0b"] = 100, -1, math.mininteger, 7, 8
+local set, rcu = require("set"), require("rcu")
+local few, several = set.new{ "a", "example", "com", "" }, { "www.example.com", "example", "com", "a\\0b", "" }
+for i = 1, 20 do several[i + 5] = "n" .. i end
+local members = set.new(several)
+local tags, suffixes = { com = 1, ["example.com"] = 2, [""] = 4, a = 0x80000000 }, { b = 256, n = 512, x = 1024, ["www.example.com"] = 8 }
+local tagged = set.labeled(tags)
+for k, v in pairs(tags) do suffixes[k] = v end
+for i = 1, 20 do suffixes["n" .. i] = i end
+local labeled = set.labeled(suffixes)
+local counts, known = rcu.table(), rcu.table()
+for i = 0, 40 do counts[i * 3] = i end
+counts.a, counts.com, counts.example, known.a, known.com, known[6], known[""] = 1, -2, math.mininteger, true, false, true, true
 local config = { limit = 12, name = "example", deep = { on = true, n = 3 } }
 local class = setmetatable({}, { __index = { inherited = 77 } })
 local function clamp(v, low, high) if v < low then return low elseif v > high then return high end return v end
@@ -687,6 +699,7 @@ end }
       [1, () => `clamp(${this.#integer(depth - 1)}, ${c.pick(["0", "-5"])}, ${c.pick(["9", "255"])})`],
       [1, () => `sum(${this.#integer(depth - 1)}, ${this.#integer(depth - 1)})`],
       [1, () => `down(${c.below(5)})`],
+      [1, () => `${c.pick(["tagged", "labeled"])}:match(${this.#string(depth - 1)})`],
       [1, () => `(${this.#condition(depth - 1)} and ${this.#integer(depth - 1)} or ${this.#integer(0)})`],
       [1, () => this.#helperCall("integer", depth) ?? leaf()],
       [1, () => c.pick(["config.limit", "config.deep.n", "class.inherited", "#list", "list[2]"])],
@@ -719,7 +732,8 @@ end }
       [3, () => this.#variable("maybe integer") ?? this.#integer(0)],
       [1, () => "nil"],
       [2, () => `${c.pick(["ports", "many", "list"])}[${this.#integer(depth - 1)}]`],
-      [2, () => `${c.pick(["words", "names"])}[${this.#string(depth - 1)}]`],
+      [2, () => `${c.pick(["words", "names", "counts"])}[${this.#string(depth - 1)}]`],
+      [1, () => `counts[${this.#integer(depth - 1)}]`],
       [
         2,
         () =>
@@ -808,6 +822,12 @@ end }
         1,
         () =>
           `(mixed[${c.pick([this.#integer(0), this.#string(0), this.#condition(0)])}] == ${c.pick(['"four"', "6", "nil", "11", '"no"'])})`,
+      ],
+      [1, () => `${c.pick(["few", "members"])}:has(${this.#string(depth - 1)})`],
+      [
+        1,
+        () =>
+          `(known[${c.pick([this.#integer(0), this.#string(0)])}] == ${c.pick(["true", "false", "nil"])})`,
       ],
       [1, () => `(math.ult(${this.#integer(depth - 1)}, ${this.#integer(depth - 1)}))`],
       [1, () => `(type(${this.#maybeInteger(depth - 1)}) == ${c.pick(['"nil"', '"number"'])})`],
