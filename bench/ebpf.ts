@@ -9,6 +9,7 @@ import { assemble } from "../src/ebpf/assemble.ts";
 import type { KernelProgram } from "../src/linux/bpf-program.ts";
 import { RingBufferReader } from "../src/linux/bpf-ring-buffer.ts";
 import { BPF_ATTACH_TYPE, BPF_PROG_TYPE } from "../src/uapi/bpf.ts";
+import { clientHello } from "../test/corpus/build.ts";
 import { type CProgram, loadCProgram, type NameForm } from "./c-program.ts";
 import { loadExample, wireName, withNames } from "./ebpf-hooks.ts";
 import { geometricMean, median, report } from "./measure.ts";
@@ -55,6 +56,8 @@ interface Case {
   readonly script: string;
   readonly form?: NameForm;
   readonly names?: readonly string[];
+  /** As C programs hold a name. */
+  readonly nameForm?: (name: string) => string;
   readonly packets: Readonly<Record<string, Uint8Array>>;
 }
 
@@ -72,6 +75,20 @@ const CASES: readonly Case[] = [
   { script: "dnsblock", form: "code", names: ["ads.example.com", "tracker.example.net"], packets: DNS },
   { script: "dnsblock", form: "map", names: many(100), packets: DNS },
   { script: "dnsblock", form: "map", names: many(10_000), packets: DNS },
+  // The C program looks at single packets and keeps nothing; a listed name would be cut at once the second time.
+  {
+    script: "sniblock",
+    form: "code",
+    names: ["blocked.example.com", "tracker.example.net"],
+    nameForm: (name) => name,
+    packets: {
+      "ClientHello, not listed": tcp(443, 24, clientHello("www.unblocked.example.org")),
+      "ClientHello of 1,800 bytes, not listed": tcp(443, 24, clientHello("www.unblocked.example.org", 1700)),
+      "begin of a connection": tcp(443, 2),
+      "data to port 443": tcp(443, 16, new Uint8Array(1000).fill(23)),
+      "other traffic": tcp(80, 16),
+    },
+  },
   { script: "ratelimit", packets: { udp: DNS.miss, "other traffic": tcp(80, 16) } },
   {
     script: "portknock",
@@ -113,7 +130,7 @@ function empty(): KernelProgram {
 export async function run(): Promise<void> {
   const nothing = empty();
   const ratios: number[] = [];
-  for (const { script, form, names, packets } of CASES) {
+  for (const { script, form, names, nameForm = wireName, packets } of CASES) {
     const label = names === undefined ? script : `${script}, ${names.length} names`;
     const loaded = loadExample(script, names && withNames(names));
     const [program] = loaded.programs.programs as [KernelProgram];
@@ -123,7 +140,7 @@ export async function run(): Promise<void> {
     );
     const c: CProgram = loadCProgram(
       script,
-      names?.map((name) => bytes(wireName(name))),
+      names?.map((name) => bytes(nameForm(name))),
       form,
     );
     report({

@@ -22,7 +22,7 @@ import {
 import { argumentFails, constantString, integerArgument, stringArgument } from "./arguments.ts";
 import { Join } from "./control.ts";
 import { format } from "./format.ts";
-import type { AccessSize, Operand } from "./ir.ts";
+import type { AccessSize, Operand, Range } from "./ir.ts";
 import { OBJECTS } from "./objects.ts";
 import { parsePattern, search } from "./patterns.ts";
 import { joinRope } from "./ropes.ts";
@@ -195,10 +195,38 @@ const SKB: Record<string, Intrinsic> = {
 
 // ---- strings
 
+/**
+ * The lesser of a number and a length, neither far from 0. Without a branch, whose two ways the verifier would follow to
+ * the end one by one.
+ */
+function lesser(s: Specializer, number: Operand, length: Operand): Operand {
+  const [a, b] = [s.rangeOf(number), s.rangeOf(length)];
+  if (a.high <= b.low) return number;
+  if (b.high <= a.low) return length;
+  const difference = s.binary("sub", number, length);
+  const below = s.binary("and", difference, s.binary("arsh", difference, 63n));
+  const low = a.low < b.low ? a.low : b.low;
+  return s.bounded(s.binary("add", length, below), low, a.high < b.high ? a.high : b.high);
+}
+
+/** A number, or 0 where it is below. */
+function notNegative(s: Specializer, number: Operand): Operand {
+  const { low, high } = s.rangeOf(number);
+  if (low >= 0n) return number;
+  const negative = s.binary("arsh", number, 63n);
+  return s.bounded(s.binary("and", number, s.binary("xor", negative, -1n)), 0n, high < 0n ? 0n : high);
+}
+
+/** Numbers that can be added and subtracted without a thought. */
+const isNear = ({ low, high }: Range): boolean => low > -(1n << 40n) && high < 1n << 40n;
+
 /** A position as `string.sub` counts: from the end when negative. Gives it from 0, clamped to 0..length. */
 function position(s: Specializer, given: Operand, length: Operand, isEnd: boolean): Operand {
   const rest = new Join();
   const at = isEnd ? given : s.binary("sub", given, 1n);
+  const { low } = s.rangeOf(given);
+  if (low >= (isEnd ? 0n : 1n) && isNear(s.rangeOf(given)) && isNear(s.rangeOf(length)))
+    return lesser(s, at, length);
   const natural = (value: Operand): void =>
     s.fork(
       "jsgt",
@@ -246,15 +274,8 @@ const sub: Intrinsic = (s, args, name) => {
   const slice = s.sliceOf(value);
   const start = position(s, from, slice.length, false);
   const end = s.constantOf(to) === -1n ? slice.length : position(s, to, slice.length, true);
-  const rest = new Join();
-  s.fork(
-    "jsgt",
-    start,
-    end,
-    () => s.goto(rest, [int(0n)]),
-    () => s.goto(rest, [int(s.bounded(s.binary("sub", end, start), 0n, s.rangeOf(end).high))]),
-  );
-  const length = (s.land(rest)[0] as Int).value;
+  // Both are from 0 to the length of the string.
+  const length = notNegative(s, s.binary("sub", end, start));
   if (s.constantOf(length) === 0n) return [text("")];
   return [{ ...slice, offset: s.binary("add", slice.offset, start), length }];
 };

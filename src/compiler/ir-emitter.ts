@@ -186,11 +186,34 @@ export class IrEmitter {
     );
     this.emit({ op: "binary", operation, result, left, right, span: this.span });
     if (operation === "add" && right === 1n) this.successors.set(result, left);
+    if (!isPointer && left instanceof Value && typeof right === "bigint") {
+      if (operation === "add") this.#sums.set(result, [left, right]);
+      else if (operation === "sub") this.#sums.set(result, [left, -right]);
+    }
     return result;
   }
 
   /** Of values that are one more than another: that one. */
   readonly successors = new Map<Value, Operand>();
+
+  /** What is a value and a constant. */
+  readonly #sums = new Map<Value, readonly [of: Value, by: bigint]>();
+
+  /** A value is in a range, on this way; and so is what it is the sum of, where the sum does not wrap around. */
+  #know(facts: Facts, value: Value, { low, high }: Range): void {
+    facts.set(value, { low, high });
+    const sum = this.#sums.get(value);
+    if (sum === undefined) return;
+    const [of, by] = sum;
+    const known = facts.get(of) ?? of.range;
+    if (known.low + by < INT64_MIN || known.high + by > INT64_MAX) return;
+    const narrow = {
+      low: low - by > known.low ? low - by : known.low,
+      high: high - by < known.high ? high - by : known.high,
+    };
+    if (narrow.low <= narrow.high && (narrow.low > known.low || narrow.high < known.high))
+      this.#know(facts, of, narrow);
+  }
 
   /** An address and a distance. */
   address(base: Value, distance: Operand): Value {
@@ -376,10 +399,10 @@ export class IrEmitter {
     for (const [block, fact, narrowedLeft, go] of sides) {
       const known = new Map(facts);
       if (isInteger && fact !== undefined) {
-        known.set(left, narrowedLeft);
+        this.#know(known, left, narrowedLeft);
         const other =
           right instanceof Value && right.kind === "int" ? narrowed(MIRRORED[fact], b, a) : undefined;
-        if (other !== undefined) known.set(right as Value, other);
+        if (other !== undefined) this.#know(known, right as Value, other);
       }
       this.enter(block, known);
       go();

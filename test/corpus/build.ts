@@ -167,8 +167,11 @@ export const dnsAnswer = (name: string, address: Bytes, fields: DnsFields = {}):
   return join(message, [0xc0, 12], u16(1), u16(1), u32(300), counted(2, address));
 };
 
-/** A TLS record with a ClientHello (RFC 8446), which asks for a name (RFC 6066) or for none. */
-export function clientHello(name?: string): Uint8Array {
+/**
+ * A TLS record with a ClientHello (RFC 8446), which asks for a name (RFC 6066) or for none; `padding` bytes in an extension
+ * (RFC 7685) before that.
+ */
+export function clientHello(name?: string, padding = 0): Uint8Array {
   const serverName = name === undefined ? [] : join(u16(0), counted(2, counted(2, [0], counted(2, name))));
   const groups = join(u16(10), counted(2, counted(2, [0, 29, 0, 23])));
   const versions = join(u16(43), counted(2, counted(1, [3, 4])));
@@ -179,7 +182,13 @@ export function clientHello(name?: string): Uint8Array {
     counted(1, random.slice(0, 16)),
     counted(2, [0x13, 1, 0x13, 2, 0xc0, 0x2f]),
     counted(1, [0]),
-    counted(2, groups, serverName, versions),
+    counted(
+      2,
+      groups,
+      padding === 0 ? [] : join(u16(21), counted(2, new Uint8Array(padding))),
+      serverName,
+      versions,
+    ),
   );
   return join([22, 3, 1], counted(2, [1], counted(3, hello)));
 }
