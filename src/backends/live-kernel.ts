@@ -1,5 +1,6 @@
 /** What Lua modules need of the kernel, answered by the one this thread runs on. */
 
+import type { Extension } from "../kernel/extensions.ts";
 import { HookRefused } from "../kernel/hooks.ts";
 import type { HookRegistration, Kernel, LogLevel } from "../kernel/kernel.ts";
 import type { Skb } from "../kernel/skb.ts";
@@ -37,6 +38,13 @@ export class LiveKernel implements Kernel {
       if (error instanceof HookRefused) this.log("error", `netfilter: ${error.message}`);
       throw error;
     }
+  }
+
+  /** Rules ask programs of the kernel, not this process; whoever compiles takes extensions before they come here. */
+  registerExtension({ kind, name }: Extension): () => void {
+    const text = `rules cannot ask user space for the ${kind} '${name}'; --on ebpf compiles matches`;
+    this.log("error", `xtable: ${text}`);
+    throw new Error(text);
   }
 
   random64(): bigint {

@@ -43,8 +43,8 @@ export class Data {
   }
 
   /** A window onto a packet; length 0 until it is aimed. */
-  static window(): Data {
-    return new Data(NOTHING, 0, 0, false);
+  static window(writable = true): Data {
+    return new Data(NOTHING, 0, 0, false, writable);
   }
 
   aim(bytes: Uint8Array, start: number, length: number): void {

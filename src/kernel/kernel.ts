@@ -3,6 +3,7 @@
  * (src/backends/live-kernel.ts) implement it. No module asks which backend it runs on.
  */
 
+import type { Extension } from "./extensions.ts";
 import type { Skb } from "./skb.ts";
 
 /** Verdict of one hook run; `mark` is the new packet mark (u32), absent when the mark stays. */
@@ -34,6 +35,8 @@ export type LogLevel = "info" | "error";
 export interface Kernel {
   /** Arms a hook until the runtime stops; returns the function that removes it. */
   registerHook(hook: HookRegistration): () => void;
+  /** Offers a match or target to rules until the runtime stops; returns the function that takes it back. */
+  registerExtension(extension: Extension): () => void;
   /** Nanoseconds since the epoch. */
   nowNs(): bigint;
   /** 64 random bits, as an unsigned bigint. */

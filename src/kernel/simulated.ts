@@ -18,6 +18,7 @@ import { updateChecksum16 } from "../wire/checksum.ts";
 import { ipv4 } from "../wire/ipv4.ts";
 import { ipv6 } from "../wire/ipv6.ts";
 import * as address from "./addresses.ts";
+import { type Extension, ExtensionTable } from "./extensions.ts";
 import { HookRefused, HookTable } from "./hooks.ts";
 import { ipv4Arrival, ipv6Arrival } from "./ip-arrival.ts";
 import type { HookRegistration, Kernel, LogLevel } from "./kernel.ts";
@@ -67,6 +68,8 @@ export class SimulatedKernel implements Kernel {
   ];
   readonly local = new address.LocalAddresses();
   readonly hooks = new HookTable();
+  /** What scripts offer to rules. */
+  readonly extensions = new ExtensionTable();
   readonly #options: SimulatedKernelOptions;
   readonly #random: SeededRandom;
   #seconds = 0;
@@ -187,6 +190,10 @@ export class SimulatedKernel implements Kernel {
         this.log("error", `netfilter: ${error.message} in the simulated kernel`);
       throw error;
     }
+  }
+
+  registerExtension(extension: Extension): () => void {
+    return this.extensions.register(extension);
   }
 
   /** Sets the clock: the time at which the packet being processed was captured. */

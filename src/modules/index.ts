@@ -9,6 +9,7 @@ import { netfilter } from "./netfilter.ts";
 import { rcu } from "./rcu.ts";
 import { set } from "./set.ts";
 import { skb } from "./skb.ts";
+import { xtable } from "./xtable.ts";
 
 export const nativeModules: readonly ModuleDefinition[] = [
   netfilter,
@@ -18,5 +19,6 @@ export const nativeModules: readonly ModuleDefinition[] = [
   linux,
   rcu,
   set,
+  xtable,
   ...constantModules,
 ];

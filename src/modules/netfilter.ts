@@ -12,6 +12,7 @@ import { low } from "../lua/int64.ts";
 import type { LuaTable } from "../lua/table.ts";
 import type { LuaFunction, LuaResult, LuaUserdata, LuaValue } from "../lua/value.ts";
 import { NF_VERDICT } from "../uapi/netfilter.ts";
+import { XT_CONTINUE } from "../uapi/x-tables.ts";
 import { constantsOf } from "./constants.ts";
 import {
   arg,
@@ -102,6 +103,18 @@ function integerField(env: Environment, options: LuaTable, name: string, fallbac
   return requireInteger(value, name);
 }
 
+/** Their names before `linux.nf` existed; CONTINUE and RETURN are those of xtables (linux/netfilter/x_tables.h). */
+export const LEGACY_CONSTANTS: ConstantTable = {
+  family: constantsOf("linux.nf", "proto"),
+  action: { ...constantsOf("linux.nf", "action"), CONTINUE: XT_CONTINUE, RETURN: -5 },
+  inet_hooks: constantsOf("linux.nf", "inet"),
+  bridge_hooks: withoutTables(constantsOf("linux.nf", "br")),
+  arp_hooks: constantsOf("linux.nf", "arp"),
+  netdev_hooks: constantsOf("linux.nf", "netdev"),
+  ip_priority: constantsOf("linux.nf", "ip", "pri"),
+  bridge_priority: constantsOf("linux.nf", "br", "pri"),
+};
+
 export const netfilter = defineModule("netfilter", {
   doc: "Hooks into the path of packets.",
   functions: {
@@ -128,17 +141,7 @@ export const netfilter = defineModule("netfilter", {
       },
     ),
   },
-  // Their names before `linux.nf` existed; CONTINUE and RETURN are those of xtables (linux/netfilter/x_tables.h).
-  constants: {
-    family: constantsOf("linux.nf", "proto"),
-    action: { ...constantsOf("linux.nf", "action"), CONTINUE: 0xffffffff, RETURN: -5 },
-    inet_hooks: constantsOf("linux.nf", "inet"),
-    bridge_hooks: withoutTables(constantsOf("linux.nf", "br")),
-    arp_hooks: constantsOf("linux.nf", "arp"),
-    netdev_hooks: constantsOf("linux.nf", "netdev"),
-    ip_priority: constantsOf("linux.nf", "ip", "pri"),
-    bridge_priority: constantsOf("linux.nf", "br", "pri"),
-  },
+  constants: LEGACY_CONSTANTS,
   classes: [hookClass],
 });
 

@@ -1,0 +1,7 @@
+/** linux/netfilter/x_tables.h */
+
+/** A target's verdict: go on with the next rule (XT_CONTINUE). */
+export const XT_CONTINUE = 0xffffffff;
+
+/** A name has one byte less, for it ends with a zero. */
+export const XT_EXTENSION_MAXNAMELEN = 29;
