@@ -203,7 +203,7 @@ class KernelRun implements EbpfRunning {
     if (event.kind === "print")
       for (const text of logLines(event.text)) this.#sink.log({ type: "log", level: "info", text });
     else if (event.kind === "error") this.#fail(event.text);
-    else this.#fail(`cannot decide this packet in the kernel, it is accepted: ${event.text}`);
+    else this.#fail(`cannot decide this packet in the kernel, ${event.text}`);
   }
 
   #fail(text: string): void {

@@ -31,6 +31,15 @@ export function kernelLayout(): KernelLayout {
   };
 }
 
+/** What the kernel calls the forms of programs. */
+const TYPES = {
+  bpf_nf_ctx: {
+    type: BPF_PROG_TYPE.BPF_PROG_TYPE_NETFILTER,
+    expectedAttachType: BPF_ATTACH_TYPE.BPF_NETFILTER,
+  },
+  __sk_buff: { type: BPF_PROG_TYPE.BPF_PROG_TYPE_SOCKET_FILTER },
+} as const;
+
 export interface KernelSettings {
   /** Loops and calls of one run. */
   readonly budget: bigint;
@@ -65,12 +74,11 @@ export class KernelPrograms {
         if (entries.length > 0) map.updateAll(entries);
       }
       maps[MAPS.config]?.update(new Uint8Array(4), configuration(settings));
-      for (const { name, program } of compiled.hooks)
+      for (const { name, form, program } of compiled.hooks)
         programs.push(
           loadInKernel(program, {
             name,
-            type: BPF_PROG_TYPE.BPF_PROG_TYPE_NETFILTER,
-            expectedAttachType: BPF_ATTACH_TYPE.BPF_NETFILTER,
+            ...TYPES[form.argument],
             maps,
             ...(lineText && { lineText }),
             ...(logLevel !== undefined && { logLevel }),

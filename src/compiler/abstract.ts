@@ -106,6 +106,14 @@ export type Single =
   | Packet;
 export type Abstract = Single | Union;
 
+/** A field of a table that whoever calls the script's function has made. */
+export interface GivenField {
+  /** Refuses, or gives what is there. */
+  read(): Abstract;
+  /** Refuses what it cannot be. */
+  assign(value: Abstract): void;
+}
+
 /** The identity of a table that a hook makes. */
 export class LocalObject {
   readonly fields = new Map<string | number, Cell>();
@@ -114,13 +122,16 @@ export class LocalObject {
   /** The expression that makes it. */
   readonly site: object;
   metatable: LuaTable | undefined;
+  /** Fields that the program has not in memory; undefined for tables of the script. */
+  readonly given: ReadonlyMap<string, GivenField> | undefined;
   /** Where its strings are put together, if it is a list that is only joined. */
   rope: Rope | undefined;
   isJoined = false;
 
-  constructor(key: string, site: object) {
+  constructor(key: string, site: object, given?: ReadonlyMap<string, GivenField>) {
     this.key = key;
     this.site = site;
+    this.given = given;
     this.length = new Cell(`${key}.#`, "field");
   }
 }

@@ -28,7 +28,7 @@ import { INTRINSICS, PURE } from "./intrinsics.ts";
 import { isKnownObject } from "./objects.ts";
 import type { Shared } from "./shared.ts";
 import { readSlot, writeSlot } from "./state-access.ts";
-import type { KernelLayout } from "./target.ts";
+import type { KernelLayout, ProgramForm } from "./target.ts";
 
 /** Where a hook comes from. */
 export interface Script {
@@ -51,8 +51,8 @@ export abstract class Calling extends Building {
    */
   protected isPrinted = false;
 
-  constructor(name: string, script: Script, shared: Shared, layout: KernelLayout) {
-    super(name, shared, layout);
+  constructor(name: string, script: Script, shared: Shared, layout: KernelLayout, form: ProgramForm) {
+    super(name, shared, layout, form);
     this.script = script;
   }
 

@@ -20,9 +20,11 @@ import { Specializer } from "./specializer.ts";
 import {
   CONFIG,
   COUNTERS,
+  FORMS,
   type KernelLayout,
   MAPS,
   type MapSpec,
+  type ProgramForm,
   SCRATCH,
   STRINGS,
   sizeOfStrings,
@@ -30,6 +32,7 @@ import {
 
 export interface CompiledHook {
   readonly name: string;
+  readonly form: ProgramForm;
   readonly program: Program;
   /** Before registers were given, for `--print=ir`. */
   readonly ir: IrFunction;
@@ -49,10 +52,22 @@ export interface CompiledScript {
 
 export interface HookSource {
   readonly name: string;
+  readonly form?: "netfilter";
   readonly hook: LuaFunction;
   /** Only packets with this mark reach the hook; all do when it is left out. */
   readonly mark?: number;
 }
+
+/** A match, for all rules that give it the same arguments. */
+export interface MatchSource {
+  readonly name: string;
+  readonly form: "match";
+  readonly match: LuaFunction;
+  /** All of its bytes. */
+  readonly userargs: string;
+}
+
+export type ProgramSource = HookSource | MatchSource;
 
 const MOST_ATTEMPTS = 200;
 const EVENT_BYTES = 1 << 20;
@@ -63,7 +78,7 @@ const EVENT_BYTES = 1 << 20;
  */
 export function compileHooks(
   script: Script,
-  hooks: readonly HookSource[],
+  sources: readonly ProgramSource[],
   layout: KernelLayout,
   ringBytes: number = STRINGS.ringBytes,
 ): CompiledScript {
@@ -71,12 +86,14 @@ export function compileHooks(
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
     shared.begin();
     try {
-      const irs = hooks.map(({ name, hook, mark }) => {
-        const specializer = new Specializer(name, script, shared, layout);
-        specializer.compile(hook, mark);
-        return optimize(specializer.ir);
+      const irs = sources.map((source) => {
+        const form = FORMS[source.form ?? "netfilter"];
+        const specializer = new Specializer(source.name, script, shared, layout, form);
+        if (source.form === "match") specializer.compileMatch(source.match, source.userargs);
+        else specializer.compile(source.hook, source.mark);
+        return { name: source.name, form, ir: optimize(specializer.ir) };
       });
-      const programs = irs.map((ir, i) => ({ name: hooks[i]!.name, ir, program: generate(ir) }));
+      const programs = irs.map((each) => ({ ...each, program: generate(each.ir) }));
       const used = new Set(
         programs.flatMap(({ program }) =>
           program.instructions.flatMap(({ symbol }) => (symbol === undefined ? [] : [symbol])),

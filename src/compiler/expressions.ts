@@ -420,6 +420,8 @@ export abstract class Expressions extends Calling {
   #field(object: LocalObject, key: LuaValue, e: Expression): Abstract {
     if (object.rope !== undefined)
       this.refuse("an item of a list that is joined", "keep it in a variable, too");
+    const given = typeof key === "string" ? object.given?.get(key) : undefined;
+    if (given !== undefined) return given.read();
     const cell = typeof key === "string" || typeof key === "number" ? object.fields.get(key) : undefined;
     const value = (cell && this.cells.get(cell)) ?? NIL;
     if (object.metatable === undefined) return value;
@@ -555,6 +557,11 @@ export abstract class Expressions extends Calling {
   }
 
   #assignField(object: LocalObject, key: string | number, value: Abstract): void {
+    const given = typeof key === "string" ? object.given?.get(key) : undefined;
+    if (given !== undefined) {
+      given.assign(value);
+      return;
+    }
     let cell = object.fields.get(key);
     if (cell === undefined) {
       cell = new Cell(`${object.key}.${key}`, "field");

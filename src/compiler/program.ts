@@ -28,7 +28,16 @@ import { type Captured, type EventSite, MOST_EVENT_TEXT } from "./events.ts";
 import type { AccessSize, Operand, Value } from "./ir.ts";
 import type { Shared } from "./shared.ts";
 import { STATE } from "./state-classes.ts";
-import { CONFIG, COUNTERS, heapOfStrings, type KernelLayout, MAPS, SCRATCH, STRINGS } from "./target.ts";
+import {
+  CONFIG,
+  COUNTERS,
+  heapOfStrings,
+  type KernelLayout,
+  MAPS,
+  type ProgramForm,
+  SCRATCH,
+  STRINGS,
+} from "./target.ts";
 
 const DYNPTR_BYTES = 16;
 /** Rounds that a hook waits for another one to end. */
@@ -42,6 +51,7 @@ const bitsOf = (most: bigint): bigint => (1n << BigInt(most.toString(2).length))
 export abstract class ProgramFrame extends Control {
   readonly shared: Shared;
   readonly layout: KernelLayout;
+  readonly form: ProgramForm;
   /** Where errors of the script go while it runs protected, innermost last. */
   readonly handlers: Join[] = [];
   /** Ends with the fallback verdict. */
@@ -49,6 +59,8 @@ export abstract class ProgramFrame extends Control {
   readonly #failures = new Join();
   readonly #traps = new Join();
   readonly #verdicts = new Join();
+  readonly #accepted = new Join();
+  readonly #dropped = new Join();
   /** Ends with ACCEPT, without the lock. */
   readonly #pass = new Join();
   /** The lock was not to be had. */
@@ -64,10 +76,11 @@ export abstract class ProgramFrame extends Control {
   /** The chunk that code comes from, for messages. */
   source = "?";
 
-  constructor(name: string, shared: Shared, layout: KernelLayout) {
+  constructor(name: string, shared: Shared, layout: KernelLayout, form: ProgramForm) {
     super(name, shared.kinds);
     this.shared = shared;
     this.layout = layout;
+    this.form = form;
     const context = this.ir.value("pointer");
     this.ir.entry.parameters.push(context);
     this.#context = context;
@@ -85,7 +98,10 @@ export abstract class ProgramFrame extends Control {
 
   protected prologue(mark: number | undefined): void {
     const { shared, layout } = this;
-    this.#skb = this.loadPointer(this.#context!, layout.bpf_nf_ctx.skb);
+    this.#skb =
+      this.form.argument === "bpf_nf_ctx"
+        ? this.loadPointer(this.#context!, layout.bpf_nf_ctx.skb)
+        : this.kfunc("bpf_cast_to_kern_ctx", [this.#context!], "pointer");
     if (mark !== undefined) {
       const rest = new Join();
       this.fork(
@@ -184,7 +200,8 @@ export abstract class ProgramFrame extends Control {
       () => {
         this.here.isCold = true;
         const dynptr = this.stack("dynptr", DYNPTR_BYTES);
-        this.kfunc("bpf_dynptr_from_skb", [skb, 0n, dynptr]);
+        const argument = this.form.argument === "bpf_nf_ctx" ? skb : this.#context!;
+        this.kfunc("bpf_dynptr_from_skb", [argument, 0n, dynptr]);
         const most = BigInt(SCRATCH.windowBytes);
         const cut = new Join();
         this.fork(
@@ -363,7 +380,7 @@ export abstract class ProgramFrame extends Control {
     const site = this.#site({
       kind: "punt",
       span: this.span,
-      message: reason,
+      message: `${this.form.fallback}: ${reason}`,
       expressions: [],
       captured: [],
     });
@@ -577,9 +594,18 @@ export abstract class ProgramFrame extends Control {
     });
   }
 
+  /** Ends with the result of a match: whether it is true. */
+  matched(value: Abstract): void {
+    this.byTruth(
+      value,
+      () => this.goto(this.#dropped),
+      () => this.goto(this.#accepted),
+    );
+  }
+
   protected epilogue(): void {
-    const accept = new Join();
-    const drop = new Join();
+    const accept = this.#accepted;
+    const drop = this.#dropped;
     const [verdict] = this.land(this.#verdicts);
     if (this.block !== undefined) {
       // Truncated to a C int; out of range is ACCEPT.
@@ -669,9 +695,10 @@ export abstract class ProgramFrame extends Control {
     this.land(drop);
     if (this.block !== undefined) {
       unlock();
-      this.end({ op: "return", value: 0n, span: undefined });
+      this.end({ op: "return", value: this.form.results.drop, span: undefined });
     }
     this.land(this.#pass);
-    if (this.block !== undefined) this.end({ op: "return", value: 1n, span: undefined });
+    if (this.block !== undefined)
+      this.end({ op: "return", value: this.form.results.accept, span: undefined });
   }
 }

@@ -15,6 +15,7 @@ import { Expressions } from "./expressions.ts";
 import { liveVariables } from "./frame.ts";
 import { INT64_MAX, INT64_MIN, type Operand } from "./ir.ts";
 import { openStrings } from "./kept-strings.ts";
+import { matchParameters } from "./match-parameters.ts";
 import { CONFIG } from "./target.ts";
 
 /** Trips of a numeric loop that are written out one by one. */
@@ -27,24 +28,34 @@ export class Specializer extends Expressions {
 
   /** Compiles a hook. Throws `CannotCompile` when no packet could be decided. */
   compile(hook: LuaFunction, mark: number | undefined): void {
+    this.verdict(this.#run(hook, mark, () => [{ kind: "skb" }]));
+    this.epilogue();
+  }
+
+  /** Compiles the function of a match for rules with these arguments. Throws as `compile` does. */
+  compileMatch(match: LuaFunction, userargs: string): void {
+    const [matches = NIL] = this.#run(match, undefined, () => [
+      { kind: "view" },
+      matchParameters(this),
+      text(userargs),
+    ]);
+    this.matched(matches);
+    this.epilogue();
+  }
+
+  #run(f: LuaFunction, mark: number | undefined, args: () => readonly Abstract[]): readonly Abstract[] {
     this.prologue(mark);
     this.cells.set(this.heapTop, int(0n));
     if (this.shared.needs.has("strings")) openStrings(this);
     if (this.shared.needs.has("budget")) this.cells.set(this.budget, int(this.config(CONFIG.budget)));
-    const info = this.script.state.functionInfo(hook);
-    if (info === undefined) this.refuse("a hook that is a native function", "write a function around it");
+    const info = this.script.state.functionInfo(f);
+    if (info === undefined)
+      this.refuse(`a ${this.form.called} that is a native function`, "write a function around it");
     this.know(info);
-    const results = this.callLua(
-      info.body,
-      undefined,
-      liveVariables(info, hook),
-      [{ kind: "skb" }],
-      info.source,
-    );
+    const results = this.callLua(info.body, undefined, liveVariables(info, f), args(), info.source);
     this.source = info.source;
     this.at(info.body);
-    this.verdict(results);
-    this.epilogue();
+    return results;
   }
 
   // ---- statements
@@ -366,6 +377,8 @@ export class Specializer extends Expressions {
         return items;
       }
     }
+    if (object.kind === "local" && object.object.given !== undefined)
+      this.refuse("a loop over the fields of par", "name the fields");
     if (object.kind === "local" && name !== undefined) {
       const items: Abstract[][] = [];
       for (const [key, cell] of object.object.fields) {

@@ -74,6 +74,8 @@ function withWord(s: Specializer, proto: Single, word: Operand): Single {
 function wordOf(s: Specializer, kept: Kept, value: Single): { tag: bigint; word: Operand } {
   const { state, kinds } = s.shared;
   let single = value;
+  if (value.kind === "local" && value.object.given !== undefined)
+    s.refuse("a table of the caller that is kept for later packets", "keep its fields");
   if (value.kind === "local") state.makeSite(value.object.site);
   if (value.kind === "table") single = state.singleOf(value.table);
   if (value.kind === "table" && state.tableOf(value.table) === undefined) state.makeDynamic(value.table);

@@ -3,6 +3,38 @@
  * so whoever compiles asks BTF), and the memory that its programs share with user space.
  */
 
+/** Where a program runs: what it is given, and what its results say. */
+export interface ProgramForm {
+  readonly name: "netfilter" | "match";
+  /** What its argument points to: the state of a hook, or the packet as socket filters see it. */
+  readonly argument: "bpf_nf_ctx" | "__sk_buff";
+  readonly results: { readonly accept: bigint; readonly drop: bigint };
+  /** What of a script is compiled to it. */
+  readonly called: string;
+  /** What becomes of a packet that the program cannot decide. */
+  readonly fallback: string;
+}
+
+/** The forms, each with what it can do; neither can write the packet or its mark. */
+export const FORMS = {
+  /** BPF_PROG_TYPE_NETFILTER, linked to a hook. */
+  netfilter: {
+    name: "netfilter",
+    argument: "bpf_nf_ctx",
+    results: { accept: 1n, drop: 0n },
+    called: "hook",
+    fallback: "it is accepted",
+  },
+  /** BPF_PROG_TYPE_SOCKET_FILTER, asked by a rule with the match `bpf`; such a packet matches that would be dropped. */
+  match: {
+    name: "match",
+    argument: "__sk_buff",
+    results: { accept: 0n, drop: 1n },
+    called: "match",
+    fallback: "it does not match",
+  },
+} as const satisfies Record<string, ProgramForm>;
+
 /** Offsets in bytes. */
 export interface KernelLayout {
   /** Other processors see stores in the order of the program, as on x86: a lock is let go of by a plain one. */

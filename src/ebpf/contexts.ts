@@ -66,6 +66,21 @@ export function netfilterEnvironment(
   return { context, packet, linearBytes };
 }
 
+/**
+ * A packet from its IP header on, as a program of BPF_PROG_TYPE_SOCKET_FILTER gets it that a rule asks. The context is
+ * the packet itself: `bpf_cast_to_kern_ctx` is where the kernel would turn one into the other.
+ */
+export function ruleEnvironment(
+  bytes: Uint8Array,
+  { offsets, linearBytes = bytes.length }: { readonly offsets: SkBuffOffsets; readonly linearBytes?: number },
+): Pick<Environment, "context" | "packet" | "linearBytes"> {
+  return {
+    context: skbOf(bytes, offsets, linearBytes),
+    packet: new Region("the packet", bytes),
+    linearBytes,
+  };
+}
+
 const emptySkb = (): Region => new Region("the skb", new Uint8Array(0), { isWritable: false });
 
 function skbOf(bytes: Uint8Array, offsets: SkBuffOffsets, linearBytes: number): Region {

@@ -5,25 +5,28 @@
 
 import { KernelPrograms } from "../../src/backends/kernel-programs.ts";
 import type { Script } from "../../src/compiler/calling.ts";
-import { type CompiledScript, compileHooks } from "../../src/compiler/compile-hooks.ts";
+import { type CompiledScript, compileHooks, type ProgramSource } from "../../src/compiler/compile-hooks.ts";
 import { eventText } from "../../src/compiler/event-text.ts";
 import { CONFIG, type KernelLayout, MAPS } from "../../src/compiler/target.ts";
-import { netfilterEnvironment } from "../../src/ebpf/contexts.ts";
+import { netfilterEnvironment, ruleEnvironment } from "../../src/ebpf/contexts.ts";
 import { Executable } from "../../src/ebpf/executable.ts";
 import { interpret } from "../../src/ebpf/interpret.ts";
 import { type BpfMap, createMap, RingBufferMap } from "../../src/ebpf/maps.ts";
+import type { Extension, MatchExtension } from "../../src/kernel/extensions.ts";
 import type { HookRegistration } from "../../src/kernel/kernel.ts";
 import { SimulatedKernel } from "../../src/kernel/simulated.ts";
-import { skbOf } from "../../src/kernel/testing.ts";
+import { ethernetFrame, skbOf } from "../../src/kernel/testing.ts";
 import { RingBufferReader } from "../../src/linux/bpf.ts";
 import { LuaTable } from "../../src/lua/table.ts";
 import type { LuaFunction } from "../../src/lua/value.ts";
 import { Runtime } from "../../src/runtime/runtime.ts";
 import { NF_INET, NF_VERDICT, NFPROTO } from "../../src/uapi/netfilter.ts";
 import { assert } from "../../src/util/assert.ts";
+import { ipv4 } from "../../src/wire/ipv4.ts";
+import { ipv6Extent } from "../../src/wire/ipv6.ts";
 
 export interface Outcome {
-  /** "other": one that a program cannot return. */
+  /** "other": one that a program cannot return. A packet that matches is dropped. */
   readonly verdict: "drop" | "accept" | "other";
   /** As the log has them. */
   readonly lines: readonly string[];
@@ -40,18 +43,26 @@ const STOPPED = "instruction budget exceeded";
 const key0 = new Uint8Array(4);
 
 class HookRecorder extends SimulatedKernel {
-  readonly registered: HookRegistration[] = [];
+  readonly registered: (HookRegistration | MatchExtension)[] = [];
 
   override registerHook(hook: HookRegistration): () => void {
     this.registered.push(hook);
     return () => {};
   }
+
+  override registerExtension(extension: Extension): () => void {
+    if (extension.kind === "match") this.registered.push(extension);
+    return () => {};
+  }
 }
 
-/** The Lua VM with a script that registers one hook. */
+/** What rules of the tests give a match. */
+const USERARGS = "example.org".padEnd(256, "\0");
+
+/** The Lua VM with a script that registers one hook, or one match. */
 export class VmHook {
   readonly runtime: Runtime;
-  readonly #registration: HookRegistration;
+  readonly #registration: HookRegistration | MatchExtension;
   #lines: string[] = [];
 
   constructor(source: string) {
@@ -65,10 +76,18 @@ export class VmHook {
 
   run(packet: Uint8Array): Outcome {
     this.#lines = [];
-    const { verdict } = this.#registration.run(skbOf(packet));
+    const verdict = this.#run(packet);
     const lines = this.#lines;
     const isStopped = lines.some((line) => line.includes(STOPPED));
     return { verdict: verdictOf(verdict), lines, isPunted: false, isStopped };
+  }
+
+  #run(packet: Uint8Array): number {
+    const registration = this.#registration;
+    const skb = skbOf(packet);
+    if (!("kind" in registration)) return registration.run(skb).verdict;
+    const of = { skb, hotdrop: false, hooknum: STATION.hook, ...transportHeader(packet) };
+    return registration.match(of, USERARGS).matches ? NF_VERDICT.NF_DROP : NF_VERDICT.NF_ACCEPT;
   }
 
   get script(): Script {
@@ -80,11 +99,16 @@ export class VmHook {
   compile(layout: KernelLayout, ringBytes?: number): CompiledScript {
     const { source } = this.#registration;
     assert(source instanceof LuaTable, "a hook is registered with a table");
-    const hook = source.get("hook") as LuaFunction;
-    return compileHooks(this.script, [{ name: "hook", hook }], layout, ringBytes);
+    const of: ProgramSource =
+      "kind" in this.#registration
+        ? { name: "match", form: "match", match: source.get("match") as LuaFunction, userargs: USERARGS }
+        : { name: "hook", hook: source.get("hook") as LuaFunction };
+    return compileHooks(this.script, [of], layout, ringBytes);
   }
 
-  outcomeOf(result: number, records: readonly Uint8Array[], { sites }: CompiledScript): Outcome {
+  outcomeOf(result: number, records: readonly Uint8Array[], { sites, hooks }: CompiledScript): Outcome {
+    // What a rule asks about a packet is true or false; a program of netfilter gives its verdict.
+    const dropped = hooks[0]!.form.argument === "__sk_buff" ? 1 : NF_VERDICT.NF_DROP;
     const events = records.map((record) => eventText(this.runtime.state, sites, record));
     const lines: string[] = [];
     for (const { kind, text } of events) {
@@ -93,12 +117,21 @@ export class VmHook {
       else lines.push(text.replaceAll("\n", " "));
     }
     return {
-      verdict: verdictOf(result),
+      verdict: result === dropped ? "drop" : result === 1 - dropped ? "accept" : "other",
       lines,
       isPunted: events.some(({ kind }) => kind === "punt"),
       isStopped: lines.includes(STOPPED),
     };
   }
+}
+
+/** As ip_tables and ip6_tables find it for a rule that asks for a protocol. */
+function transportHeader(packet: Uint8Array): { thoff: number; fragoff: number } {
+  if (packet[0]! >> 4 === 4)
+    return { thoff: (packet[0]! & 15) * 4, fragoff: ipv4.get.fragment(packet, 0) & 0x1fff };
+  const extent = ipv6Extent(packet, 0, packet.length, true);
+  const fragoff = extent?.fragmentOffset ?? 0;
+  return { thoff: fragoff === 0 ? (extent?.headerLength ?? 0) : 0, fragoff };
 }
 
 function verdictOf(verdict: number): Outcome["verdict"] {
@@ -135,8 +168,10 @@ export class InterpretedHook {
 
   run(packet: Uint8Array, linearBytes = packet.length): Outcome {
     this.#maps[MAPS.scratch]?.lookup(key0, 0)?.bytes.fill(LEFTOVER);
+    const { form } = this.compiled.hooks[0]!;
+    const environment = form.argument === "__sk_buff" ? ruleEnvironment : netfilterEnvironment;
     const { low } = interpret(this.#executable, {
-      ...netfilterEnvironment(packet, { ...this.#station, linearBytes }),
+      ...environment(packet, { ...this.#station, linearBytes }),
       maps: this.#maps,
       limit: 50_000_000,
     });
@@ -162,7 +197,11 @@ export class KernelHook {
   }
 
   run(packet: Uint8Array): Outcome {
-    const { result } = this.programs.programs[0]!.testRun(packet);
+    const { form } = this.compiled.hooks[0]!;
+    const { result } = this.programs.programs[0]!.testRun(
+      // Test runs of socket filters want a link header in front, which the program does not see.
+      form.argument === "__sk_buff" ? ethernetFrame(packet) : packet,
+    );
     const records: Uint8Array[] = [];
     this.#reader?.read((record) => records.push(record.slice()));
     return this.#vm.outcomeOf(result, records, this.compiled);
