@@ -21,7 +21,14 @@ const MISSING_MODULES: ReadonlySet<string> = new Set(
 /** Method name to what the user should know about it. */
 export type LackingMethods = Readonly<Record<string, string>>;
 
-export function checkScript(script: Script, lacking: LackingMethods = {}): Diagnostic[] {
+/** Name of a module to the same. */
+export type LimitedModules = Readonly<Record<string, string>>;
+
+export function checkScript(
+  script: Script,
+  lacking: LackingMethods = {},
+  limited: LimitedModules = {},
+): Diagnostic[] {
   let main: unknown;
   try {
     main = parse(script.source, `@${script.path}`).main;
@@ -31,7 +38,7 @@ export function checkScript(script: Script, lacking: LackingMethods = {}): Diagn
   }
   const found: Diagnostic[] = [];
   forEachCall(main, (call) => {
-    const problem = requireProblem(call, script) ?? methodProblem(call, lacking);
+    const problem = requireProblem(call, script, limited) ?? methodProblem(call, lacking);
     if (problem) found.push({ ...problem, position: { line: call.line, column: call.column } });
   });
   return found;
@@ -52,10 +59,16 @@ function syntaxProblem(error: LuaError): Diagnostic {
 /** Where `require` looks for files, the script's folder and the working directory first. */
 const FILE_PATTERNS = ["?.lua", "?/init.lua", "/lib/modules/lua/?.lua", "/lib/modules/lua/?/init.lua"];
 
-function requireProblem(call: CallExpression, script: Script): Omit<Diagnostic, "position"> | undefined {
+function requireProblem(
+  call: CallExpression,
+  script: Script,
+  limited: LimitedModules,
+): Omit<Diagnostic, "position"> | undefined {
   const { callee, args } = call;
   if (call.method !== undefined || callee.kind !== "global" || callee.name !== "require") return undefined;
   const name = args[0]?.kind === "string" ? args[0].value : undefined;
+  if (name !== undefined && Object.hasOwn(limited, name))
+    return { code: "module-limited", severity: "warning", message: `module '${name}': ${limited[name]}` };
   if (name === undefined || nativeModules.some((module) => module.name === name)) return undefined;
   const paths = FILE_PATTERNS.map((pattern) => pattern.replace("?", name.replaceAll(".", "/")));
   if (paths.some((path) => script.readFile?.(path) !== undefined)) return undefined;

@@ -3,10 +3,11 @@
  * what cannot be compiled of them is said by line.
  */
 
-import { type CompiledScript, compileHooks } from "../compiler/compile-hooks.ts";
+import { type CompiledScript, compileHooks, type ProgramSource } from "../compiler/compile-hooks.ts";
 import { CannotCompile, type Refusal } from "../compiler/diagnostics.ts";
 import type { KernelLayout } from "../compiler/target.ts";
 import type { SourceSpan } from "../ebpf/program-builder.ts";
+import { type Extension, type MatchExtension, USERARGS_BYTES } from "../kernel/extensions.ts";
 import type { HookRegistration, Kernel } from "../kernel/kernel.ts";
 import { liveBytes } from "../linux/memory-meter.ts";
 import { fileReader } from "../linux/script-files.ts";
@@ -14,6 +15,7 @@ import { displayName } from "../lua/position.ts";
 import { LuaTable } from "../lua/table.ts";
 import type { LuaFunction } from "../lua/value.ts";
 import { Runtime, type RuntimeContext } from "../runtime/runtime.ts";
+import { NFPROTO } from "../uapi/netfilter.ts";
 import type { Diagnostic, Script } from "./backend.ts";
 
 export interface LoadOptions {
@@ -21,6 +23,8 @@ export interface LoadOptions {
   readonly budget?: number;
   readonly loadBudget?: number;
   readonly memoryLimitBytes?: number;
+  /** What rules give the script's matches: up to 256 bytes, latin1. */
+  readonly userargs?: string;
 }
 
 /** What cannot be compiled; the script itself is in order. */
@@ -34,11 +38,26 @@ export class HooksRefused extends Error {
   }
 }
 
+/** A match that does not want the arguments that it was given; the log says why. */
+export class EntryRefused extends Error {
+  override readonly name = "EntryRefused";
+}
+
+/** Families whose tables have the match `bpf`. */
+const ASKING_FAMILIES: readonly number[] = [
+  NFPROTO.NFPROTO_UNSPEC,
+  NFPROTO.NFPROTO_IPV4,
+  NFPROTO.NFPROTO_IPV6,
+];
+
 /** Runs a script's top level; its hooks are noted, and never run. */
 export class LoadedScript {
   readonly runtime: Runtime;
   /** In the order of their registration. */
   readonly hooks: readonly HookRegistration[];
+  /** Matches and targets, in the same order. */
+  readonly extensions: readonly Extension[];
+  readonly #userargs: string;
   readonly #script: Script;
   /** Every file that was read, by chunk name. */
   readonly #sources = new Map<string, string>();
@@ -47,6 +66,8 @@ export class LoadedScript {
   constructor(script: Script, kernel: Kernel, options: LoadOptions = {}) {
     this.#script = script;
     this.hooks = noteHooks(kernel);
+    this.extensions = noteExtensions(kernel);
+    this.#userargs = (options.userargs ?? "").padEnd(USERARGS_BYTES, "\0");
     const read = script.readFile ?? fileReader(script.path);
     const { context, budget, loadBudget, memoryLimitBytes } = options;
     this.runtime = new Runtime({
@@ -66,13 +87,27 @@ export class LoadedScript {
     this.runtime.load(script.source, script.path);
   }
 
-  /** All hooks as programs. Throws `HooksRefused` when one of them, or a part of one, cannot be compiled. */
+  get matches(): readonly MatchExtension[] {
+    return this.extensions.filter((each) => each.kind === "match");
+  }
+
+  /** Tells the matches that rules are to come. Throws `EntryRefused` when one does not want them. */
+  enter(): void {
+    for (const match of this.matches)
+      if (!match.checkEntry(this.#userargs))
+        throw new EntryRefused(`checkentry of the match '${match.name}' refuses these arguments`);
+  }
+
+  /** All hooks, then all matches, as programs. Throws `HooksRefused` when one of them, or a part of one, cannot be compiled. */
   compile(layout: KernelLayout): CompiledScript {
     const diagnostics = this.hooks.flatMap((hook, i) =>
       typeof hookOf(hook) === "function" ? [] : [this.#refused(notCallable(i))],
     );
+    diagnostics.push(
+      ...this.extensions.flatMap((each) => whyNoProgram(each)).map((each) => this.#refused(each)),
+    );
     if (diagnostics.length > 0) throw new HooksRefused(diagnostics);
-    const compiled = this.#compile(this.hooks, layout);
+    const compiled = this.#compile([...this.hooks, ...this.matches], layout);
     const refusals = "refusals" in compiled ? compiled.refusals : this.#each(layout);
     if (refusals.length > 0 || !("hooks" in compiled))
       throw new HooksRefused(refusals.toSorted(byPlace).map((refusal) => this.#refused(refusal)));
@@ -88,7 +123,10 @@ export class LoadedScript {
     this.runtime.stop();
   }
 
-  #compile(hooks: readonly HookRegistration[], layout: KernelLayout): CompiledScript | CannotCompile {
+  #compile(
+    registered: readonly (HookRegistration | MatchExtension)[],
+    layout: KernelLayout,
+  ): CompiledScript | CannotCompile {
     const { state, natives } = this.runtime;
     const script = {
       state,
@@ -96,11 +134,12 @@ export class LoadedScript {
       native: (name: string) => natives.native(name),
     };
     const name = programName(this.#script.path);
-    const sources = hooks.map((hook, i) => ({
-      name: hooks.length === 1 ? name : `${name.slice(0, 12)}_${i + 1}`,
-      hook: hookOf(hook) as LuaFunction,
-      mark: hook.mark,
-    }));
+    const sources = registered.map((each, i): ProgramSource => {
+      const own = registered.length === 1 ? name : `${name.slice(0, 12)}_${i + 1}`;
+      return "kind" in each
+        ? { name: own, form: "match", match: matchOf(each) as LuaFunction, userargs: this.#userargs }
+        : { name: own, hook: hookOf(each) as LuaFunction, mark: each.mark };
+    });
     try {
       return compileHooks(script, sources, layout);
     } catch (error) {
@@ -112,8 +151,8 @@ export class LoadedScript {
   /** What is in the way, hook by hook: the first of them would hide the others. */
   #each(layout: KernelLayout): Refusal[] {
     const found: Refusal[] = [];
-    for (const hook of this.hooks) {
-      const compiled = this.#compile([hook], layout);
+    for (const registered of [...this.hooks, ...this.matches]) {
+      const compiled = this.#compile([registered], layout);
       for (const refusal of "hooks" in compiled ? compiled.refusals : [compiled])
         if (!found.some((other) => isSame(other, refusal))) found.push(refusal);
     }
@@ -136,6 +175,31 @@ export class LoadedScript {
 const hookOf = (registration: HookRegistration): unknown =>
   registration.source instanceof LuaTable ? registration.source.get("hook") : undefined;
 
+const matchOf = ({ source }: MatchExtension): unknown =>
+  source instanceof LuaTable ? source.get("match") : undefined;
+
+/** Why rules cannot ask a program of ours for it. */
+function whyNoProgram(extension: Extension): Refusal[] {
+  const { kind, name, family } = extension;
+  const refuse = (reason: string, advice: string): Refusal[] => [{ span: undefined, reason, advice }];
+  if (kind === "target")
+    return refuse(
+      `the target '${name}'`,
+      "write a hook of netfilter, or a match for rules with a target of iptables",
+    );
+  if (!ASKING_FAMILIES.includes(family))
+    return refuse(
+      `the match '${name}' for other families than IPv4 and IPv6`,
+      "rules of iptables and ip6tables can ask programs; family 0 means both",
+    );
+  if (typeof matchOf(extension) !== "function")
+    return refuse(
+      `the match '${name}', whose field 'match' is no function any more,`,
+      "leave the table as it was registered",
+    );
+  return [];
+}
+
 const notCallable = (index: number): Refusal => ({
   span: undefined,
   reason: `hook ${index + 1}, whose field 'hook' is no function,`,
@@ -150,6 +214,18 @@ const isSame = (a: Refusal, b: Refusal): boolean =>
 
 /** What the kernel calls the programs of a script: 15 characters are all it keeps. */
 const programName = (path: string): string => /([^/]*?)(\.lua)?$/.exec(path)![1]!.slice(0, 15) || "script";
+
+function noteExtensions(kernel: Kernel): Extension[] {
+  const extensions: Extension[] = [];
+  kernel.registerExtension = (extension) => {
+    extensions.push(extension);
+    return () => {
+      const at = extensions.indexOf(extension);
+      if (at >= 0) extensions.splice(at, 1);
+    };
+  };
+  return extensions;
+}
 
 function noteHooks(kernel: Kernel): HookRegistration[] {
   const hooks: HookRegistration[] = [];

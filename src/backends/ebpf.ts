@@ -24,7 +24,7 @@ import { KernelPrograms, kernelLayout } from "./kernel-programs.ts";
 import { LiveKernel } from "./live-kernel.ts";
 import { kernelToLoadWith } from "./loading-kernel.ts";
 import { type AttachedHook, attachHooks } from "./netfilter-links.ts";
-import { pinHooks } from "./pinned-hooks.ts";
+import { type PinnedMatch, pinHooks } from "./pinned-hooks.ts";
 import { moveToMaps } from "./shared-tables.ts";
 
 export interface EbpfOptions extends LoadOptions {
@@ -42,12 +42,26 @@ export interface EbpfCounters {
   lost: number;
 }
 
+/** A match that rules may ask, and what its script says about such rules. */
+export interface OfferedMatch extends PinnedMatch {
+  /** NFPROTO_*; 0 for IPv4 and IPv6. */
+  readonly family: number;
+  readonly proto: number;
+  readonly hooks: number;
+}
+
+/** Rules find a match by its path: without one nobody could ask it. */
+export class PinRequired extends Error {
+  override readonly name = "PinRequired";
+}
+
 export interface EbpfRunning extends Omit<Running, "counters"> {
   counters(): EbpfCounters;
   /** Hooks that the script registered. */
   readonly hookCount: number;
   /** Where they run; a hook for both families is there twice. */
   readonly attached: readonly AttachedHook[];
+  readonly matches: readonly OfferedMatch[];
 }
 
 export interface EbpfBackend extends Omit<Backend<EbpfOptions>, "start"> {
@@ -65,8 +79,8 @@ export const ebpf: EbpfBackend = {
   check,
   /**
    * Resolves when the hooks run. Rejects with `HooksRefused` when something cannot be compiled, `UnsupportedError`,
-   * `BtfError` or `ErrnoError` when the machine cannot, `VerifierError` when a program of ours is no good, or what the
-   * script's top level threw. Nothing is then left behind.
+   * `BtfError` or `ErrnoError` when the machine cannot, `VerifierError` when a program of ours is no good, `PinRequired`
+   * or `EntryRefused` for a match, or what the script's top level threw. Nothing is then left behind.
    */
   async start(script, options, sink) {
     requireMachine(options);
@@ -121,6 +135,7 @@ class KernelRun implements EbpfRunning {
   readonly finished: Promise<void>;
   readonly hookCount: number;
   readonly attached: readonly AttachedHook[];
+  readonly matches: readonly OfferedMatch[];
   readonly #sink: EventSink;
   readonly #undo: (() => void)[] = [];
   #errors = 0;
@@ -137,6 +152,10 @@ class KernelRun implements EbpfRunning {
       const kernel = this.#until(new LiveKernel((level, text) => sink.log({ type: "log", level, text })));
       const loaded = this.#until(new LoadedScript(script, kernel, options));
       this.hookCount = loaded.hooks.length;
+      const { matches } = loaded;
+      if (matches.length > 0 && options.pin === undefined)
+        throw new PinRequired(`rules find the match '${matches[0]!.name}' by its path`);
+      loaded.enter();
       const compiled = loaded.compile(kernelLayout());
       const timeOffset = atomicTimeOffset();
       const settings = { budget: BigInt(options.budget ?? DEFAULT_BUDGET), timeOffsetNs: timeOffset() };
@@ -161,9 +180,15 @@ class KernelRun implements EbpfRunning {
         clearInterval(timer);
         this.#lost = kept.lostEvents();
       });
-      this.attached = attachHooks(kept.programs.map((program, i) => ({ program, hook: loaded.hooks[i]! })));
+      const programs = loaded.hooks.map((hook, i) => ({ program: kept.programs[i]!, hook }));
+      const asked = matches.map(({ name }, i) => ({ name, program: kept.programs[programs.length + i]! }));
+      this.attached = attachHooks(programs);
       for (const { link } of this.attached) this.#until(link);
-      if (options.pin !== undefined) pinHooks(options.pin, this.attached, kept.maps);
+      const pinned = options.pin === undefined ? [] : pinHooks(options.pin, this.attached, asked, kept.maps);
+      this.matches = pinned.map((each, i) => {
+        const { family, proto, hooks } = matches[i]!;
+        return { ...each, family, proto, hooks };
+      });
     } catch (error) {
       this.#close();
       throw error;

@@ -41,6 +41,10 @@ export interface NfqueueRunning extends Running {
 /** Methods that have no meaning here yet. */
 const LACKING = { connmark: "the nfqueue backend cannot read conntrack marks yet" };
 
+const LIMITED = {
+  xtable: "rules cannot ask user space; matches run in the kernel, with --on ebpf --pin NAME",
+};
+
 /** Beyond the script's own bound: what the machinery around it may use before the thread is ended by force. */
 const MACHINERY_BYTES = 512 * 1024 * 1024;
 
@@ -53,7 +57,7 @@ export interface NfqueueBackend extends Backend<NfqueueOptions> {
 
 export const nfqueue: NfqueueBackend = {
   name: "nfqueue",
-  check: (script: Script): Diagnostic[] => checkScript(script, LACKING),
+  check: (script: Script): Diagnostic[] => checkScript(script, LACKING, LIMITED),
   /**
    * Resolves when rules are in place. Rejects with `UnsupportedError` (no Linux, no koffi, no capability, no queueing
    * in this kernel), `ErrnoError` (ENOENT: no such namespace), or what the script's top level threw.

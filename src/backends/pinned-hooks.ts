@@ -2,6 +2,7 @@
  * Hooks that outlive the process: links and maps of a script under one name,
  *
  *     /sys/fs/bpf/moonhook/NAME/link_0 …   one for each place where a hook runs
+ *     /sys/fs/bpf/moonhook/NAME/match_…    what rules name that ask a match
  *     /sys/fs/bpf/moonhook/NAME/map_…      what the programs read and write, for other tools
  */
 
@@ -9,6 +10,7 @@ import {
   BPF_FOLDER,
   KernelLink,
   type KernelMap,
+  type KernelProgram,
   listPinFolders,
   listPins,
   makePinFolder,
@@ -34,9 +36,21 @@ export interface PinnedHook {
   readonly program: string;
 }
 
+/** A match that rules ask by its path: `-m bpf --object-pinned PATH`. */
+export interface PinnedMatch {
+  readonly name: string;
+  readonly path: string;
+}
+
 export interface PinnedScript {
   readonly name: string;
   readonly hooks: readonly PinnedHook[];
+  readonly matches: readonly PinnedMatch[];
+}
+
+export interface MatchProgram {
+  readonly name: string;
+  readonly program: KernelProgram;
 }
 
 /** The file system takes no dots; whoever lists names wants no blanks. */
@@ -44,34 +58,60 @@ export const isPinName = (name: string): boolean => /^[\w-]{1,64}$/.test(name);
 
 export const isPinned = (name: string): boolean => listPinFolders(FOLDER).includes(name);
 
-/** Pins everything under `name`, or nothing. Throws `ErrnoError` EEXIST when the name is taken. */
+/** Pins everything under `name`, or nothing; gives where the matches are. Throws `ErrnoError` EEXIST when the name is taken. */
 export function pinHooks(
   name: string,
   attached: readonly AttachedHook[],
+  matches: readonly MatchProgram[],
   maps: Readonly<Record<string, KernelMap>>,
-): void {
+): PinnedMatch[] {
   mountBpfFolder();
   if (!listPinFolders(BPF_FOLDER).includes("moonhook")) makePinFolder(FOLDER);
   const folder = `${FOLDER}/${name}`;
   makePinFolder(folder);
   try {
     for (const [i, { link }] of attached.entries()) pin(link, `${folder}/link_${i}`);
+    const pinned: PinnedMatch[] = [];
+    for (const { name: match, program } of matches) {
+      const path = freePath(`${folder}/${MATCH}${match.replaceAll(/[^\w-]/g, "_")}`, pinned);
+      pin(program, path);
+      pinned.push({ name: match, path });
+    }
     for (const [map, object] of Object.entries(maps)) pin(object, `${folder}/map_${map}`);
+    return pinned;
   } catch (error) {
     removeFolder(folder);
     throw error;
   }
 }
 
-/** What is pinned, by name. */
-export function listPinned(): PinnedScript[] {
-  return listPinFolders(FOLDER).map((name) => ({ name, hooks: hooksIn(`${FOLDER}/${name}`) }));
+const MATCH = "match_";
+
+/** Revisions of a match have the same name. */
+function freePath(wanted: string, taken: readonly PinnedMatch[]): string {
+  for (let n = 1; ; n++) {
+    const path = n === 1 ? wanted : `${wanted}_${n}`;
+    if (!taken.some((other) => other.path === path)) return path;
+  }
 }
 
-/** Ends the hooks of this name, whoever else holds them; false when there are none. */
-export function stopPinned(name: string): boolean {
-  if (!isPinName(name) || !isPinned(name)) return false;
+/** What is pinned, by name. */
+export function listPinned(): PinnedScript[] {
+  return listPinFolders(FOLDER).map((name) => ({
+    name,
+    hooks: hooksIn(`${FOLDER}/${name}`),
+    matches: matchesIn(`${FOLDER}/${name}`),
+  }));
+}
+
+/**
+ * Ends the hooks of this name, whoever else holds them; undefined when there are none. Rules that ask one of the matches
+ * hold it: they go on asking until they are deleted.
+ */
+export function stopPinned(name: string): { readonly matches: number } | undefined {
+  if (!isPinName(name) || !isPinned(name)) return undefined;
   const folder = `${FOLDER}/${name}`;
+  const matches = matchesIn(folder).length;
   for (const link of linksIn(folder)) {
     try {
       link.detach();
@@ -83,13 +123,19 @@ export function stopPinned(name: string): boolean {
     }
   }
   removeFolder(folder);
-  return true;
+  return { matches };
 }
 
 function removeFolder(folder: string): void {
   for (const path of listPins(folder)) unpin(path);
   removePinFolder(folder);
 }
+
+const matchesIn = (folder: string): PinnedMatch[] =>
+  listPins(folder).flatMap((path) => {
+    const name = path.slice(folder.length + 1);
+    return name.startsWith(MATCH) ? [{ name: name.slice(MATCH.length), path }] : [];
+  });
 
 function linksIn(folder: string): KernelLink[] {
   return listPins(folder).flatMap((path) => {

@@ -1,11 +1,19 @@
 /** How it fails to bring a script into the kernel, or packets out of it: for the user, with what to do. */
 
 import type { Script } from "../backends/backend.ts";
-import { HooksRefused } from "../backends/compile-script.ts";
+import { EntryRefused, HooksRefused } from "../backends/compile-script.ts";
+import { PinRequired } from "../backends/ebpf.ts";
 import { VerifierError } from "../bpf/load.ts";
 import { ErrnoError, UnsupportedError } from "../linux/errors.ts";
 import { diagnosticLine, diagnosticLines } from "./diagnostics.ts";
-import { CommandFailure, EXIT_FAILED, EXIT_MACHINE, EXIT_USAGE, machineFailure } from "./failure.ts";
+import {
+  CommandFailure,
+  EXIT_FAILED,
+  EXIT_MACHINE,
+  EXIT_USAGE,
+  machineFailure,
+  usageFailure,
+} from "./failure.ts";
 import { scriptFailure } from "./script-file.ts";
 
 /** Why a script cannot run in the kernel though nothing is wrong with it, one line each. */
@@ -35,6 +43,9 @@ export function kernelFailure(script: Script, error: unknown): unknown {
       `'${script.path}' cannot run in the kernel; with --on nfqueue it can`,
       error.diagnostics.flatMap((each) => diagnosticLines(script, "ebpf", each)),
     );
+  if (error instanceof EntryRefused) return new CommandFailure(EXIT_FAILED, error.message);
+  if (error instanceof PinRequired)
+    return usageFailure(`${error.message}: give one with --pin NAME`, "Try 'moonhook run --help'.");
   if (error instanceof VerifierError) return new CommandFailure(EXIT_FAILED, error.message, [FAULT_OF_OURS]);
   if (isBtfError(error)) return new CommandFailure(EXIT_MACHINE, error.message);
   return scriptFailure(script, machineFailure(error));

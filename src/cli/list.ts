@@ -17,12 +17,14 @@ async function run(line: ParsedLine, { out }: Streams): Promise<number> {
   if (line.positionals.length > 0)
     throw usageFailure(`unexpected '${line.positionals[0]}'`, "Try 'moonhook list --help'.");
   try {
-    for (const { name, hooks } of listPinned()) {
+    for (const { name, hooks, matches } of listPinned()) {
       if (line.values["json"]) {
-        out.line(JSON.stringify({ type: "pinned", name, hooks }));
+        out.line(JSON.stringify({ type: "pinned", name, hooks, matches }));
         continue;
       }
       out.line(name);
+      for (const { name: match, path } of matches)
+        out.line(`  match ${match}: -m bpf --object-pinned ${path}`);
       for (const { family, hooknum, priority, program } of hooks)
         out.line(`  ${familyName(family)} ${hookName(hooknum)}, priority ${priority}: ${program}`);
     }

@@ -1,13 +1,14 @@
 /** `moonhook run` on live packets, in the kernel or from user space: until Ctrl-C. */
 
 import type { EventSink, LogEvent, Running, Script } from "../backends/backend.ts";
-import { type EbpfOptions, ebpf } from "../backends/ebpf.ts";
+import { type EbpfOptions, ebpf, PinRequired } from "../backends/ebpf.ts";
 import { type NfqueueOptions, nfqueue } from "../backends/nfqueue.ts";
 import { isPinName, isPinned } from "../backends/pinned-hooks.ts";
 import type { EventPrinter } from "./event-printer.ts";
 import { EXIT_DONE, usageFailure } from "./failure.ts";
 import { kernelFailure, reasonsAgainst } from "./kernel-failure.ts";
 import type { Streams } from "./main.ts";
+import { matchLines } from "./match-lines.ts";
 import { familyName, hookName } from "./netfilter-names.ts";
 import { onStopSignals } from "./signals.ts";
 
@@ -21,8 +22,9 @@ export interface LiveOptions extends NfqueueOptions, EbpfOptions {
 /** What runs, and what to say about it. */
 interface Started {
   readonly running: Pick<Running, "stop" | "finished">;
-  readonly hooks: number;
-  /** After the number of hooks. */
+  /** "1 hook"; nothing when the script registered none. */
+  readonly what: string;
+  /** After that. */
   readonly where: string;
   summarize(): void;
 }
@@ -45,16 +47,16 @@ export async function runLive(
     talk.flush();
   };
   try {
-    const { running, hooks, where, summarize } = await start(script, options, printer, say);
+    const { running, what, where, summarize } = await start(script, options, printer, say);
     const place = `${where}${options.netns === undefined ? "" : ` in ${options.netns}`}`;
     const end =
       options.pin === undefined
         ? "Ctrl-C ends it"
         : `Ctrl-C leaves them there, 'moonhook stop ${options.pin}' ends them`;
     say(
-      hooks === 0
+      what === ""
         ? "ready, but the script registered no hook; Ctrl-C ends it"
-        : `ready, ${hooks} hook${hooks > 1 ? "s" : ""}${place}; ${end}`,
+        : `ready, ${what}${place}; ${end}`,
     );
     await Promise.race([interrupted, running.finished]);
     await running.stop();
@@ -69,6 +71,9 @@ export async function runLive(
     removeHandlers();
   }
 }
+
+const counted = (n: number, one: string, several = `${one}s`): string =>
+  n === 0 ? "" : `${n} ${n === 1 ? one : several}`;
 
 function checkPin(name: string | undefined): void {
   if (name === undefined) return;
@@ -100,7 +105,7 @@ async function start(
   for (const reason of reasons) say(`not in the kernel: ${reason}`);
   return {
     running,
-    hooks: running.stations.length,
+    what: counted(running.stations.length, "hook"),
     where: "",
     summarize: () => printer.summary(running.counters()),
   };
@@ -125,7 +130,7 @@ async function tryInKernel(
     return started;
   } catch (error) {
     const reasons = reasonsAgainst(script, error);
-    if (reasons === undefined) throw error;
+    if (reasons === undefined || error instanceof PinRequired) throw error;
     return reasons;
   }
 }
@@ -143,9 +148,12 @@ async function startInKernel(
       say(
         `the hook at ${familyName(family)} ${hookName(hooknum)} has priority ${priority}, for ${wanted} is taken`,
       );
+  for (const match of running.matches) for (const text of matchLines(match, options.netns)) say(text);
   return {
     running,
-    hooks: running.hookCount,
+    what: [counted(running.hookCount, "hook"), counted(running.matches.length, "match", "matches")]
+      .filter((text) => text !== "")
+      .join(", "),
     where: " in the kernel",
     summarize: () => printer.summary(running.counters()),
   };

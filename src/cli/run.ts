@@ -1,5 +1,6 @@
 /** `moonhook run SCRIPT`: a script on the packets of a capture (run-capture.ts) or on live ones (run-live.ts). */
 
+import { USERARGS_BYTES } from "../kernel/extensions.ts";
 import type { RuntimeContext } from "../runtime/runtime.ts";
 import { parseIpv4 } from "../wire/ipv4.ts";
 import { parseIpv6 } from "../wire/ipv6.ts";
@@ -15,7 +16,7 @@ const HINT = "Try 'moonhook run --help'.";
 /** Options that mean something on one backend only. */
 const SIM_ONLY = ["pcap", "write", "local"];
 const NFQUEUE_ONLY = ["fail"];
-const EBPF_ONLY = ["pin"];
+const EBPF_ONLY = ["pin", "userargs"];
 const FOREIGN: Readonly<Record<string, readonly string[]>> = {
   sim: ["netns", ...NFQUEUE_ONLY, ...EBPF_ONLY],
   nfqueue: [...SIM_ONLY, ...EBPF_ONLY],
@@ -46,6 +47,10 @@ const commandLine: CommandLine = {
     pin: {
       value: "NAME",
       help: "ebpf: the hooks stay when this process ends, until 'moonhook stop NAME'",
+    },
+    userargs: {
+      value: "TEXT",
+      help: "ebpf: what rules give the script's matches, filled up with zeros to 256 bytes",
     },
     fail: {
       value: "HOW",
@@ -104,6 +109,7 @@ async function run(line: ParsedLine, streams: Streams): Promise<number> {
       failClosed: line.values["fail"] === "closed",
       ...(netns === undefined ? {} : { netns }),
       ...(pinned === undefined ? {} : { pin: pinned }),
+      ...userargsOption(line),
     } as const;
     return runLive(script, options, printer, streams);
   }
@@ -118,6 +124,18 @@ async function run(line: ParsedLine, streams: Streams): Promise<number> {
     local: local === "auto" ? ("auto" as const) : localAddresses(local),
   };
   return runCapture(script, options, printer, shown);
+}
+
+function userargsOption(line: ParsedLine): { userargs?: string } {
+  const text = stringOption(line, "userargs");
+  if (text === undefined) return {};
+  const userargs = Buffer.from(text).toString("latin1");
+  if (userargs.length > USERARGS_BYTES)
+    throw usageFailure(
+      `--userargs: ${userargs.length} bytes, and rules have room for ${USERARGS_BYTES}`,
+      HINT,
+    );
+  return { userargs };
 }
 
 function localAddresses(text: string): string[] {

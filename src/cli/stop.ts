@@ -16,8 +16,17 @@ const commandLine: CommandLine = {
 async function run({ positionals }: ParsedLine, { talk }: Streams): Promise<number> {
   if (positionals.length === 0) throw usageFailure("no name given", "'moonhook list' shows them.");
   try {
-    const missing = positionals.filter((name) => !stopPinned(name));
-    for (const name of positionals) if (!missing.includes(name)) talk.line(`moonhook: stopped ${name}`);
+    const missing: string[] = [];
+    for (const name of positionals) {
+      const stopped = stopPinned(name);
+      if (stopped === undefined) {
+        missing.push(name);
+        continue;
+      }
+      talk.line(`moonhook: stopped ${name}`);
+      if (stopped.matches > 0)
+        talk.line("moonhook: rules that ask its matches go on asking them until they are deleted");
+    }
     if (missing.length === 0) return EXIT_DONE;
     const names = listPinned().map(({ name }) => name);
     throw new CommandFailure(EXIT_FAILED, `there are no hooks of the name '${missing.join("', '")}'`, [

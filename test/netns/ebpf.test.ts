@@ -410,6 +410,7 @@ netfilter.register{ pf = nf.proto.IPV4, hooknum = nf.inet.LOCAL_IN, priority = 0
             type: "pinned",
             name: NAME,
             hooks: [{ family: 2, hooknum: 1, priority: 0, program: nameOf(number) }],
+            matches: [],
           },
         ]);
         expect(moonhook("list").stdout).toContain(
