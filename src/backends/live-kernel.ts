@@ -10,6 +10,7 @@ import { possibleCpuCount } from "../linux/machine.ts";
 import { RawSender } from "../linux/raw-send.ts";
 import { RouteSocket } from "../linux/route.ts";
 import { LiveDevices } from "./live-devices.ts";
+import { noConnections } from "./no-connections.ts";
 import { Stations } from "./stations.ts";
 
 /** Random numbers are fetched in blocks: asking the system for eight bytes costs a call each time. */
@@ -18,6 +19,7 @@ const RANDOM_BLOCK = 256;
 export class LiveKernel implements Kernel {
   readonly stations = new Stations();
   readonly devices: LiveDevices;
+  readonly conntrack = noConnections;
   readonly nowNs: () => bigint = realtimeClock();
   readonly #log: (level: LogLevel, text: string) => void;
   readonly #route = new RouteSocket();

@@ -28,6 +28,7 @@ import type {
 import { CaptureSink, type ChunkWriter } from "./capture-sink.ts";
 import { checkScript } from "./check-script.ts";
 import { LocalAddressFinder } from "./local-address.ts";
+import { mayAskForConnections } from "./script-mentions.ts";
 
 /** How many packets `local: "auto"` looks at, and how much of the file it holds back for that at most. */
 const AUTO_PACKETS = 10_000;
@@ -110,6 +111,7 @@ class SimulatedRun {
   }
 
   load(script: Script): void {
+    if (mayAskForConnections(script.source)) this.#kernel.conntrack.start();
     this.#runtime.load(script.source, script.path);
   }
 

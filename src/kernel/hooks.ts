@@ -25,7 +25,10 @@ export class HookRefused extends Error {
   }
 }
 
-type HookList = readonly HookRegistration[];
+/** A hook of the kernel itself may have no mark: then all packets reach it. */
+export type PathHook = Omit<HookRegistration, "mark"> & { readonly mark: number | undefined };
+
+type HookList = readonly PathHook[];
 
 export class HookTable {
   readonly #lists = new Map<number, HookList[]>([
@@ -34,7 +37,7 @@ export class HookTable {
   ]);
 
   /** INET means both IP families. Returns what removes the hook again; raises `HookRefused`. */
-  register(hook: HookRegistration): () => void {
+  register(hook: PathHook): () => void {
     const families = hook.pf === NFPROTO_INET ? [NFPROTO_IPV4, NFPROTO_IPV6] : [hook.pf];
     for (const pf of families) this.#checkRoom(pf, hook.hooknum);
     for (const pf of families) this.#change(pf, hook.hooknum, (list) => insert(list, hook));
@@ -52,7 +55,7 @@ export class HookTable {
     const list = this.#lists.get(pf)![hooknum]!;
     for (let i = 0; i < list.length; i++) {
       const hook = list[i]!;
-      if (skb.mark !== hook.mark) continue;
+      if (hook.mark !== undefined && skb.mark !== hook.mark) continue;
       const outcome = hook.run(skb);
       if (outcome.mark !== undefined) skb.mark = outcome.mark;
       if (outcome.verdict === NF_ACCEPT) continue;
@@ -80,7 +83,7 @@ function emptyLists(): HookList[] {
   return Array.from({ length: NF_INET.NF_INET_NUMHOOKS }, () => []);
 }
 
-function insert(list: HookList, hook: HookRegistration): HookList {
+function insert(list: HookList, hook: PathHook): HookList {
   const at = list.findIndex((other) => hook.priority <= other.priority);
   return at < 0 ? [...list, hook] : [...list.slice(0, at), hook, ...list.slice(at)];
 }

@@ -3,6 +3,7 @@
  * (src/backends/live-kernel.ts) implement it. No module asks which backend it runs on.
  */
 
+import type { Conntrack } from "./connection.ts";
 import type { Extension } from "./extensions.ts";
 import type { Skb } from "./skb.ts";
 
@@ -37,6 +38,7 @@ export interface Kernel {
   registerHook(hook: HookRegistration): () => void;
   /** Offers a match or target to rules until the runtime stops; returns the function that takes it back. */
   registerExtension(extension: Extension): () => void;
+  readonly conntrack: Conntrack;
   /** Nanoseconds since the epoch. */
   nowNs(): bigint;
   /** 64 random bits, as an unsigned bigint. */

@@ -8,20 +8,22 @@
  *                              └─ other ──→ FORWARD ──→ POST_ROUTING ─→ device
  *     (the machine) ─→ LOCAL_OUT ─→ POST_ROUTING ─→ device
  *
- * Connection tracking, address translation and rule tables are not here yet. They are hooks as well (priorities
- * −200, −100, 100, …) and will register in the same `HookTable`; `Skb.connmark` waits for the first of them.
+ * Connection tracking is two more hooks, at priority −200 and behind all others, that register in the same
+ * `HookTable` when somebody needs connections. Address translation and rule tables are not here yet.
  */
 
 import { ETH_P } from "../uapi/if-ether.ts";
 import { NF_INET, NF_VERDICT, NFPROTO } from "../uapi/netfilter.ts";
+import { NF_IP_PRI } from "../uapi/netfilter-ipv4.ts";
 import { updateChecksum16 } from "../wire/checksum.ts";
 import { ipv4 } from "../wire/ipv4.ts";
 import { ipv6 } from "../wire/ipv6.ts";
 import * as address from "./addresses.ts";
+import { ConnectionTracker } from "./conntrack/tracker.ts";
 import { type Extension, ExtensionTable } from "./extensions.ts";
 import { HookRefused, HookTable } from "./hooks.ts";
 import { ipv4Arrival, ipv6Arrival } from "./ip-arrival.ts";
-import type { HookRegistration, Kernel, LogLevel } from "./kernel.ts";
+import type { HookOutcome, HookRegistration, Kernel, LogLevel } from "./kernel.ts";
 import { SeededRandom } from "./random.ts";
 import type { Skb } from "./skb.ts";
 
@@ -60,6 +62,9 @@ const LO = 1;
 const ETH0 = 2;
 const ETH1 = 3;
 
+const ACCEPTED: HookOutcome = { verdict: NF_ACCEPT, mark: undefined };
+const DROPPED: HookOutcome = { verdict: NF_DROP, mark: undefined };
+
 export class SimulatedKernel implements Kernel {
   readonly devices: readonly SimulatedDevice[] = [
     { ifindex: LO, name: "lo", hardwareAddress: new Uint8Array(6) },
@@ -70,6 +75,7 @@ export class SimulatedKernel implements Kernel {
   readonly hooks = new HookTable();
   /** What scripts offer to rules. */
   readonly extensions = new ExtensionTable();
+  readonly conntrack = new ConnectionTracker(() => this.#startTracking());
   readonly #options: SimulatedKernelOptions;
   readonly #random: SeededRandom;
   #seconds = 0;
@@ -85,6 +91,13 @@ export class SimulatedKernel implements Kernel {
    * on the wire and must not fail for its length here.
    */
   process(skb: Skb, missingBytes = 0): PacketOutcome {
+    skb.missingBytes = missingBytes;
+    const became = this.#pass(skb, missingBytes);
+    if (this.conntrack.started) this.conntrack.forget(skb);
+    return became;
+  }
+
+  #pass(skb: Skb, missingBytes: number): PacketOutcome {
     if (skb.protocol === ETH_P.ETH_P_IP) return this.#processIpv4(skb, missingBytes);
     if (skb.protocol === ETH_P.ETH_P_IPV6) return this.#processIpv6(skb, missingBytes);
     // No hooks here for ARP and the rest yet.
@@ -182,6 +195,33 @@ export class SimulatedKernel implements Kernel {
     return "forward";
   }
 
+  /** Where Linux puts the hooks of connection tracking (ipv4_conntrack_ops, ipv6_conntrack_ops). */
+  #startTracking(): void {
+    this.conntrack.setTime(this.#milliseconds);
+    for (const pf of [NFPROTO_IPV4, NFPROTO_IPV6]) {
+      for (const hooknum of [NF_INET_PRE_ROUTING, NF_INET_LOCAL_OUT]) {
+        this.#addHook(pf, hooknum, NF_IP_PRI.NF_IP_PRI_CONNTRACK, (skb) =>
+          this.conntrack.track(skb, pf, hooknum),
+        );
+      }
+      for (const hooknum of [NF_INET_LOCAL_IN, NF_INET_POST_ROUTING]) {
+        this.#addHook(pf, hooknum, NF_IP_PRI.NF_IP_PRI_CONNTRACK_CONFIRM, (skb) =>
+          this.conntrack.confirm(skb),
+        );
+      }
+    }
+  }
+
+  #addHook(pf: number, hooknum: number, priority: number, verdictOf: (skb: Skb) => number): void {
+    this.hooks.register({
+      pf,
+      hooknum,
+      priority,
+      mark: undefined,
+      run: (skb) => (verdictOf(skb) === NF_ACCEPT ? ACCEPTED : DROPPED),
+    });
+  }
+
   registerHook(hook: HookRegistration): () => void {
     try {
       return this.hooks.register(hook);
@@ -200,6 +240,11 @@ export class SimulatedKernel implements Kernel {
   setTime(seconds: number, nanoseconds: number): void {
     this.#seconds = seconds;
     this.#nanoseconds = nanoseconds;
+    if (this.conntrack.started) this.conntrack.setTime(this.#milliseconds);
+  }
+
+  get #milliseconds(): number {
+    return this.#seconds * 1000 + this.#nanoseconds / 1_000_000;
   }
 
   nowNs(): bigint {
@@ -211,6 +256,7 @@ export class SimulatedKernel implements Kernel {
     const nanoseconds = this.#nanoseconds + (milliseconds % 1000) * 1_000_000;
     this.#seconds += Math.floor(milliseconds / 1000) + Math.floor(nanoseconds / 1_000_000_000);
     this.#nanoseconds = nanoseconds % 1_000_000_000;
+    if (this.conntrack.started) this.conntrack.setTime(this.#milliseconds);
   }
 
   random64(): bigint {

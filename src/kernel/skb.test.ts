@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { ETH_P } from "../uapi/if-ether.ts";
 import { internetChecksum, transportChecksum } from "../wire/checksum.ts";
+import { ConnectionTracker } from "./conntrack/tracker.ts";
 import { SKB_TAILROOM_BYTES, Skb } from "./skb.ts";
 import { ethernetFrame, ipPacket, skbOf } from "./testing.ts";
 
@@ -32,6 +33,8 @@ test.each([
   expect(skb.frame()).toEqual(ipPacket());
 });
 
+const TUPLE = { family: 2, protocol: 17, source: 1, destination: 2, sport: 3, dport: 4 };
+
 test("load forgets the packet before", () => {
   const skb = skbOf(ipPacket({ payload: new Uint8Array(1000) }));
   Object.assign(skb, {
@@ -40,13 +43,17 @@ test("load forgets the packet before", () => {
     inIfindex: 2,
     outIfindex: 3,
     vlan: 1,
-    connmark: 2,
+    connection: new ConnectionTracker().create({ original: TUPLE, timeoutMs: 1 }),
+    ctinfo: 2,
+    zone: 3,
+    missingBytes: 4,
     modified: true,
   });
   const next = ipPacket();
   skb.load(next, 0, 0, next.length, undefined, ETH_P_IP);
   expect(skb).toMatchObject({ mark: 0, ifindex: 0, inIfindex: 0, outIfindex: 0, modified: false });
-  expect([skb.vlan, skb.connmark, skb.macOffset]).toEqual([undefined, undefined, undefined]);
+  expect(skb).toMatchObject({ zone: 0, missingBytes: 0 });
+  expect([skb.vlan, skb.connection, skb.ctinfo, skb.macOffset]).toEqual(new Array(4).fill(undefined));
   expect(skb.packet()).toEqual(next);
   expect(skb.tailroom).toBe(SKB_TAILROOM_BYTES);
 });

@@ -6,6 +6,7 @@
  * An Skb is made to be used again (`load`): a simulated run of a million packets allocates one.
  */
 
+import type { Connection } from "./connection.ts";
 import { updateChecksums } from "./skb-checksum.ts";
 
 /** How far `resize` can grow a packet. Real drivers leave anything from 0 to some hundreds; we promise this, everywhere. */
@@ -48,8 +49,13 @@ export class Skb {
   ifindex = 0;
   /** 0..4095, the VLAN id of a tag that hardware took off. */
   vlan: number | undefined = undefined;
-  /** The conntrack mark; undefined while nothing tracks the packet. Set by connection tracking once that exists. */
-  connmark: number | undefined = undefined;
+  /** The connection that it belongs to, and how (IP_CT_*); undefined while nothing tracks it. */
+  connection: Connection | undefined = undefined;
+  ctinfo: number | undefined = undefined;
+  /** The conntrack zone that it is looked up in. */
+  zone = 0;
+  /** How many bytes at its end the capture cut off. */
+  missingBytes = 0;
   /** Whether a script changed the bytes or the length. */
   modified = false;
   /** Where the tail room ends in `bytes`. */
@@ -107,7 +113,10 @@ export class Skb {
     this.inIfindex = 0;
     this.outIfindex = 0;
     this.ifindex = 0;
-    this.connmark = undefined;
+    this.connection = undefined;
+    this.ctinfo = undefined;
+    this.zone = 0;
+    this.missingBytes = 0;
     this.modified = false;
     return this;
   }
@@ -143,7 +152,10 @@ export class Skb {
     twin.inIfindex = this.inIfindex;
     twin.outIfindex = this.outIfindex;
     twin.ifindex = this.ifindex;
-    twin.connmark = this.connmark;
+    twin.connection = this.connection?.hold();
+    twin.ctinfo = this.ctinfo;
+    twin.zone = this.zone;
+    twin.missingBytes = this.missingBytes;
     twin.modified = this.modified;
     return twin;
   }

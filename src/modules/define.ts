@@ -61,6 +61,31 @@ type Values<A extends readonly AnyArgument[]> = {
 };
 
 export const arg = {
+  /** An object of a class. */
+  object: <T extends object>(name: string, definition: { name: string; of: ClassOptions<T>["of"] }) => {
+    const type: ArgumentType<T> = {
+      name,
+      type: definition.name,
+      fallback: undefined,
+      unchanged: "false",
+      convert: (value, position) => {
+        if (value instanceof LuaUserdata && value.object instanceof definition.of) return value.object;
+        throw argError(position, "invalid object");
+      },
+    };
+    return type;
+  },
+  /** A function of the script or a native one. */
+  callback: (name: string): ArgumentType<LuaFunction> => ({
+    name,
+    type: "function",
+    fallback: undefined,
+    unchanged: 'typeof v === "function"',
+    convert: (value, position, given) => {
+      if (typeof value === "function") return value as LuaFunction;
+      throw argError(position, typeProblem("function", value, given));
+    },
+  }),
   /** A 64-bit integer, or a string that holds one. */
   int: (name: string): ArgumentType<LuaInteger> => ({
     name,
@@ -287,10 +312,12 @@ export interface ModuleParts {
   readonly constants?: ConstantTable;
   // biome-ignore lint/suspicious/noExplicitAny: classes of different objects
   readonly classes?: readonly ClassDefinition<any>[];
+  /** Runs when a runtime opens the module. */
+  readonly onOpen?: (env: Environment) => void;
 }
 
 export function defineModule(name: string, parts: ModuleParts): ModuleDefinition {
-  const { doc, functions = {}, constants = {}, classes = [] } = parts;
+  const { doc, functions = {}, constants = {}, classes = [], onOpen } = parts;
   return {
     name,
     doc,
@@ -298,6 +325,7 @@ export function defineModule(name: string, parts: ModuleParts): ModuleDefinition
     constants,
     classes,
     open(env) {
+      onOpen?.(env);
       const table = constantsTable(constants);
       for (const [key, definition] of Object.entries(functions)) {
         table.setField(key, compileWrapper(key, definition, undefined, env));

@@ -1,6 +1,7 @@
 /** All native modules, in the order of the reference. */
 
 import { byteorder } from "./byteorder.ts";
+import { conntrack } from "./conntrack.ts";
 import { constantModules } from "./constants.ts";
 import { data } from "./data.ts";
 import type { ModuleDefinition } from "./define.ts";
@@ -20,5 +21,6 @@ export const nativeModules: readonly ModuleDefinition[] = [
   rcu,
   set,
   xtable,
+  conntrack,
   ...constantModules,
 ];

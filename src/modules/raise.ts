@@ -3,6 +3,8 @@
  * the wrapper that `define.ts` compiles catches them and raises the Lua error, with name and position.
  */
 
+import { ConntrackError } from "../kernel/connection.ts";
+import { LuaError } from "../lua/error.ts";
 import { parseInteger, toDecimal } from "../lua/int64.ts";
 import { describeType, raise } from "../lua/lib/check.ts";
 import type { LuaState } from "../lua/state.ts";
@@ -39,6 +41,8 @@ export function raiseAsLua(error: unknown, name: string): unknown {
     raise(`bad argument #${error.position} to '${name}' (${error.message})`);
   }
   if (error instanceof Failure) raise(error.message);
+  // Scripts compare what the kernel refuses with ==: the bare name, without position.
+  if (error instanceof ConntrackError) throw new LuaError(error.code);
   return error;
 }
 

@@ -1,11 +1,16 @@
 import { describe, expect, test } from "vitest";
+import type { SimulatedKernel } from "../kernel/simulated.ts";
 import { Skb } from "../kernel/skb.ts";
 import { ipPacket, type PacketFields, skbOf } from "../kernel/testing.ts";
 import { machineWith } from "../runtime/testing.ts";
 import { ETH_P } from "../uapi/if-ether.ts";
 
 /** Runs the body in a hook over a packet, at LOCAL_IN and LOCAL_OUT; everything printed and logged. */
-function inHook(body: string, fields: PacketFields = {}, prepare: (skb: Skb) => void = () => {}) {
+function inHook(
+  body: string,
+  fields: PacketFields = {},
+  prepare: (skb: Skb, kernel: SimulatedKernel) => void = () => {},
+) {
   const made = machineWith(`local netfilter, nf = require("netfilter"), require("linux.nf")
 local data = require("data")
 local function hook(skb) ${body} end
@@ -13,7 +18,7 @@ for _, hooknum in ipairs{ nf.inet.LOCAL_IN, nf.inet.LOCAL_OUT } do
   netfilter.register{ pf = nf.proto.INET, hooknum = hooknum, priority = 0, hook = hook }
 end`);
   const skb = skbOf(ipPacket({ from: "10.0.0.9", to: "10.0.0.1", ...fields }));
-  prepare(skb);
+  prepare(skb, made.kernel);
   const { verdict } = made.kernel.process(skb);
   return { ...made, log: made.log, skb, verdict };
 }
@@ -49,14 +54,18 @@ describe("what a hook reads", () => {
 
   test("a tracked packet has a connmark", () => {
     const { log, skb } = inHook(
+      "require('conntrack') print(skb:connmark(), skb:connmark(-1), skb:connmark()) return 1",
+    );
+    // Tracking starts with the module, behind PRE_ROUTING: the second packet is the first that it sees.
+    expect(log).toEqual(["info: nil\tnil\tnil"]);
+    expect(skb.connection).toBe(undefined);
+    const tracked = inHook(
       "print(skb:connmark(), skb:connmark(-1), skb:connmark()) return 1",
       {},
-      (skb) => {
-        skb.connmark = 7;
-      },
+      (_, kernel) => kernel.conntrack.start(),
     );
-    expect(log).toEqual(["info: 7\t4294967295\t4294967295"]);
-    expect(skb.connmark).toBe(0xffffffff);
+    expect(tracked.log).toEqual(["info: 0\t4294967295\t4294967295"]);
+    expect(tracked.skb.connection?.mark).toBe(0xffffffff);
   });
 });
 

@@ -138,13 +138,13 @@ export const skbClass: ClassDefinition<SkbHandle> = defineClass<SkbHandle>(
       "The conntrack mark, after setting it to `value` (truncated to 32 bits) if one is given; nil when the packet has no conntrack entry.",
       [arg.late(arg.optional(arg.int("value"), undefined, "only read"))],
       returns("int | nil"),
-      (handle, value, _env, given) => {
-        const skb = packet(handle);
+      (handle, value, env, given) => {
+        const connection = env.kernel.conntrack.connectionOf(packet(handle));
         if (given > 0) {
           const mark = low(asIntegerArgument(value, 1, true)) >>> 0;
-          if (skb.connmark !== undefined) skb.connmark = mark;
+          if (connection !== undefined) connection.mark = mark;
         }
-        return skb.connmark;
+        return connection?.mark;
       },
     ),
   },
