@@ -154,7 +154,7 @@ export const conntrack = defineModule("conntrack", {
     ),
     each: fn(
       "Calls `f(ct)` for every connection, until it returns false. Error: `not allowed in this context` where Lua may not sleep.",
-      [arg.callback("f")],
+      [arg.function("f")],
       returns.none,
       (f, env) => {
         requireProcess(env);
@@ -177,7 +177,7 @@ export const conntrack = defineModule("conntrack", {
     ),
     watch: fn(
       "From now on calls `f(events, ct)` when connections come, change and go; `events` is a mask: test `events & (1 << nf.ct.event.NEW)`. Raises `EBUSY` when there is a watcher already. Error: `runtime context mismatch`.",
-      [arg.callback("f")],
+      [arg.function("f")],
       returns.none,
       (f, env) => {
         const remove = env.kernel.conntrack.watch((events, connection) => {

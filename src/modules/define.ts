@@ -61,31 +61,6 @@ type Values<A extends readonly AnyArgument[]> = {
 };
 
 export const arg = {
-  /** An object of a class. */
-  object: <T extends object>(name: string, definition: { name: string; of: ClassOptions<T>["of"] }) => {
-    const type: ArgumentType<T> = {
-      name,
-      type: definition.name,
-      fallback: undefined,
-      unchanged: "false",
-      convert: (value, position) => {
-        if (value instanceof LuaUserdata && value.object instanceof definition.of) return value.object;
-        throw argError(position, "invalid object");
-      },
-    };
-    return type;
-  },
-  /** A function of the script or a native one. */
-  callback: (name: string): ArgumentType<LuaFunction> => ({
-    name,
-    type: "function",
-    fallback: undefined,
-    unchanged: 'typeof v === "function"',
-    convert: (value, position, given) => {
-      if (typeof value === "function") return value as LuaFunction;
-      throw argError(position, typeProblem("function", value, given));
-    },
-  }),
   /** A 64-bit integer, or a string that holds one. */
   int: (name: string): ArgumentType<LuaInteger> => ({
     name,
@@ -146,7 +121,10 @@ export const arg = {
     },
   }),
   /** An object of a class. */
-  object: <T extends object>(name: string, definition: ClassDefinition<T>): ArgumentType<T> => ({
+  object: <T extends object>(
+    name: string,
+    definition: Pick<ClassDefinition<T>, "name" | "of">,
+  ): ArgumentType<T> => ({
     name,
     type: definition.name,
     fallback: undefined,
