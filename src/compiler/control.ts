@@ -75,6 +75,13 @@ export abstract class Control extends IrEmitter {
   readonly kinds: Kinds;
   /** Undoes what an attempt at a loop has left in places that outlive it. */
   readonly #journal: (() => void)[] = [];
+  /** Loops that this code is in. */
+  #loops = 0;
+
+  get isInLoop(): boolean {
+    return this.#loops > 0;
+  }
+
   /** What loops have learnt of their variables, by the way to the loop. */
   readonly #learnt = new Map<string, Map<string, Form>>();
 
@@ -91,7 +98,7 @@ export abstract class Control extends IrEmitter {
    */
   protected abstract anyAddress(address: Operand | undefined): Value;
   /** Hides a number from the verifier, which would follow each value that a loop variable takes. */
-  protected abstract launder(word: Operand): Operand;
+  abstract launder(word: Operand): Operand;
   /** Where a run goes that the kernel or the budget stops. */
   protected abstract trapLoop(): Join;
 
@@ -198,9 +205,14 @@ export abstract class Control extends IrEmitter {
       this.#learnt.set(key, learnt);
     }
     const mark = this.mark();
-    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
-      if (this.#tryLoop(learnt, body)) return;
-      mark.undo();
+    this.#loops++;
+    try {
+      for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+        if (this.#tryLoop(learnt, body)) return;
+        mark.undo();
+      }
+    } finally {
+      this.#loops--;
     }
     assert(false, `loop ${key} does not settle`);
   }

@@ -272,7 +272,7 @@ export abstract class ProgramFrame extends Control {
     return this.load(8, this.mapValue(MAPS.config, 0), offset);
   }
 
-  protected launder(word: Operand): Operand {
+  launder(word: Operand): Operand {
     const zero = this.config(CONFIG.zero);
     const result = this.ir.value("int", this.rangeOf(word));
     this.emit({ op: "binary", operation: "add", result, left: zero, right: word, span: this.span });

@@ -247,6 +247,15 @@ export function writeField(s: Specializer, table: DynamicTable, name: string, va
   writePlace(s, record, offset, kept, value);
 }
 
+/**
+ * In a loop, a string of which the verifier does not know the place and the length: where it is one of several constants,
+ * it would follow each of them through all that comes.
+ */
+function hidden(s: Specializer, slice: Slice): Slice {
+  if (!s.isInLoop) return slice;
+  return { ...slice, offset: s.launder(slice.offset), length: s.launder(slice.length) };
+}
+
 /** The key of an entry, on the stack; undefined when no path is left. */
 function entryKey(s: Specializer, table: DynamicTable, key: Single): Value | undefined {
   const of = table.class.root;
@@ -261,7 +270,7 @@ function entryKey(s: Specializer, table: DynamicTable, key: Single): Value | und
   }
   if (key.kind !== "text" && key.kind !== "slice")
     return s.refuse("a key that is neither an integer nor a string", "use integers or strings");
-  const slice = s.sliceOf(key);
+  const slice = key.kind === "slice" ? hidden(s, key) : s.sliceOf(key);
   const high = s.rangeOf(slice.length).high;
   const most =
     key.kind === "text" ? key.text.length : Number(high > BigInt(MOST_KEY) ? BigInt(MOST_KEY) : high);

@@ -133,7 +133,7 @@ const READS: readonly (readonly [name: string, bytes: number])[] = [
   ["getnumber", 8],
 ];
 
-/** Tables and functions from the time of loading, the same for every hook. */
+/** Tables and functions from the time of loading, the same for every hook; what some hooks change for later packets. */
 const PRELUDE = `local netfilter, nf, byteorder = require("netfilter"), require("linux.nf"), require("byteorder")
 local ports = { [53] = 1, [80] = 2, [443] = 3, [2000] = 4 }
 local words = { a = 1, example = 2, www = 3, com = -4, ["Host: "] = 5, [""] = 6 }
@@ -159,6 +159,9 @@ for i = 0, 40 do counts[i * 3] = i end
 counts.a, counts.com, counts.example, known.a, known.com, known[6], known[""] = 1, -2, math.mininteger, true, false, true, true
 local config = { limit = 12, name = "example", deep = { on = true, n = 3 } }
 local class = setmetatable({}, { __index = { inherited = 77 } })
+local last, noted, any = "", nil, nil
+local memory = { name = "nobody", count = 0 }
+local entries, byname, flows = { [1] = "one" }, {}, {}
 local function clamp(v, low, high) if v < low then return low elseif v > high then return high end return v end
 local function pair(a, b) return b, a end
 local function sum(...) local a, b, c = ... return (a or 0) + (b or 0) + (c or 0) + select("#", ...) end
@@ -183,9 +186,12 @@ class HookGenerator {
   #fuel: number;
   #loops = 0;
   #inFunction: Type | undefined;
+  /** Whether it keeps strings for later packets. */
+  readonly #isKeeping: boolean;
 
   constructor(c: Choices) {
     this.#c = c;
+    this.#isKeeping = c.chance(40);
     this.#fuel = 3 + c.below(12);
   }
 
@@ -276,6 +282,7 @@ end }
       [2, () => this.#guardedReturn()],
       [1, () => this.#localTable()],
       [1, () => this.#mistake()],
+      [this.#isKeeping ? 8 : 0, () => this.#keep()],
       [inLoop ? 2 : 0, () => this.#leave()],
     ])();
   }
@@ -541,6 +548,71 @@ end }
     this.#loops = before.loops;
   }
 
+  /** A string that does not grow from packet to packet. */
+  #keptString(): string {
+    const c = this.#c;
+    return c.weighted<() => string>([
+      [
+        3,
+        () =>
+          `(${this.#string(2)}):sub(${c.pick(["1", "-60", "2", "9"])}, ${c.pick(["3", "60", "64", "200"])})`,
+      ],
+      [2, () => `d:getstring(${c.below(12)}, ${1 + c.below(8)})`],
+      [1, () => `d:getstring(${c.below(20)})`],
+      [1, () => c.pick(STRINGS)],
+    ])();
+  }
+
+  #maybeKept(): string {
+    return this.#c.weighted<() => string>([
+      [3, () => this.#keptString()],
+      [1, () => `${this.#condition(1)} and ${this.#keptString()} or nil`],
+      [1, () => "nil"],
+    ])();
+  }
+
+  /** Changes what later packets find. */
+  #keep(): void {
+    const c = this.#c;
+    c.weighted<() => void>([
+      [3, () => this.#line(`last = ${this.#keptString()}`)],
+      [2, () => this.#line(`noted = ${this.#maybeKept()}`)],
+      [2, () => this.#line(`any = ${this.#expression(this.#type(), 2)}`)],
+      [1, () => this.#line(`last, noted = noted or ${c.pick(STRINGS)}, last`)],
+      [1, () => this.#line(`memory.name, memory.count = ${this.#keptString()}, memory.count + 1`)],
+      [1, () => this.#line(`memory.text = ${this.#maybeKept()}`)],
+      [2, () => this.#line(`entries[${this.#bounded(4)}] = ${this.#maybeKept()}`)],
+      [2, () => this.#line(`byname[(${this.#string(1)}):sub(1, 8)] = ${this.#maybeKept()}`)],
+      [2, () => this.#flow()],
+    ])();
+    if (c.chance(50))
+      this.#line(
+        c.pick([
+          "print(any, type(any))",
+          "print(last, noted)",
+          "print(memory.name, memory.text, memory.count)",
+        ]),
+      );
+  }
+
+  /** A table for some packets, which puts their texts together. */
+  #flow(): void {
+    const c = this.#c;
+    const [key, flow] = [this.#name("k"), this.#name("w")];
+    this.#line(`local ${key} = ${this.#bounded(3)}`);
+    this.#line(`local ${flow} = flows[${key}]`);
+    this.#line(
+      `if not ${flow} then ${flow} = { text = ${this.#keptString()}, count = 0 } flows[${key}] = ${flow} end`,
+    );
+    this.#line(`${flow}.text, ${flow}.count = ${flow}.text .. ${this.#keptString()}, ${flow}.count + 1`);
+    this.#line(`print(${flow}.text, ${flow}.seen, ${flow}.count)`);
+    this.#line(
+      `if #${flow}.text > 200 then ${flow}.text = ${flow}.text:sub(${c.pick(["190", "-5", "1, 3"])}) end`,
+    );
+    if (c.chance(40)) this.#line(`${flow}.seen = ${this.#maybeKept()}`);
+    if (c.chance(30)) this.#line(`if ${this.#condition(1)} then flows[${key}] = nil end`);
+  }
+
   #guardedReturn(): void {
     const condition = this.#condition(2);
     const value = this.#inFunction === undefined ? this.#verdict() : this.#expression(this.#inFunction, 1);
@@ -759,6 +831,16 @@ end }
       ],
       [1, () => `(${this.#condition(depth - 1)} and ${this.#string(depth - 1)} or nil)`],
       [1, () => this.#helperCall("maybe string", depth) ?? this.#string(0)],
+      [
+        this.#isKeeping ? 4 : 0,
+        () =>
+          c.pick([
+            "noted",
+            "memory.text",
+            `entries[${this.#bounded(4)}]`,
+            `byname[(${this.#string(0)}):sub(1, 8)]`,
+          ]),
+      ],
     ])();
   }
 
@@ -771,6 +853,7 @@ end }
         [2, () => `d:getstring(${c.below(12)}, ${1 + c.below(8)})`],
         [1, () => `d:getstring(${c.below(20)})`],
         [1, () => `d:getstring(${this.#bounded(19)})`],
+        [this.#isKeeping ? 4 : 0, () => c.pick(["last", "memory.name"])],
       ])();
     if (depth <= 0) return leaf();
     return c.weighted<() => string>([
