@@ -22,8 +22,6 @@ import type { Frame } from "./frame.ts";
 import type { Operand, Value } from "./ir.ts";
 import { Operations } from "./operations.ts";
 import type { Specializer } from "./specializer.ts";
-import type { DynamicClass } from "./state-classes.ts";
-import { SCRATCH } from "./target.ts";
 
 export abstract class Building extends Operations {
   protected override readonly heapTop = new Cell("heap top");
@@ -155,6 +153,11 @@ export abstract class Building extends Operations {
     });
   }
 
+  /** A loop that is no loop of the script. */
+  repeat(name: string, body: (again: Join) => void): void {
+    this.loop(this.loopKey(name), body);
+  }
+
   /** A copy of a string with the letters from `first` to `last` in their other case. */
   mapCase(slice: Slice, first: bigint, last: bigint): Abstract {
     const start = this.reserve(slice.length);
@@ -211,14 +214,14 @@ export abstract class Building extends Operations {
   // What this path has read from the state: a place in a map stays what it is until another entry is made, which may
   // take it, and a value until something is written.
 
-  readonly #remembered = new Map<DynamicClass, Map<string, Cell>>();
+  readonly #remembered = new Map<object, Map<string, Cell>>();
 
-  remembered(of: DynamicClass, key: string): Abstract | undefined {
+  remembered(of: object, key: string): Abstract | undefined {
     const cell = this.#remembered.get(of)?.get(key);
     return cell && this.cells.get(cell);
   }
 
-  remember(of: DynamicClass, key: string, value: Abstract): void {
+  remember(of: object, key: string, value: Abstract): void {
     let cells = this.#remembered.get(of);
     if (cells === undefined) {
       cells = new Map();
@@ -226,21 +229,16 @@ export abstract class Building extends Operations {
     }
     let cell = cells.get(key);
     if (cell === undefined) {
-      cell = new Cell(`state ${of.number} ${key}`, "state");
+      cell = new Cell(`state ${key}`, "state");
       cells.set(key, cell);
     }
     this.cells.set(cell, value);
   }
 
   /** Forgets what begins with `kind`. */
-  forget(of: DynamicClass, kind: string): void {
+  forget(of: object, kind: string): void {
     for (const [key, cell] of this.#remembered.get(of) ?? [])
       if (key.startsWith(kind)) this.cells.delete(cell);
-  }
-
-  /** Room for a record that is too long for the stack. */
-  recordScratch(): Value {
-    return this.address(this.scratch, BigInt(SCRATCH.eventOffset));
   }
 
   // ---- strings that are built

@@ -48,6 +48,9 @@ const MOST_PACKET = 1n << 20n;
 /** All bits that a number from 0 to `most` may have. */
 const bitsOf = (most: bigint): bigint => (1n << BigInt(most.toString(2).length)) - 1n;
 
+const hasString = (as: Captured): boolean =>
+  as.kind === "string" || (as.kind === "call" && as.args.some(hasString));
+
 export abstract class ProgramFrame extends Control {
   readonly shared: Shared;
   readonly layout: KernelLayout;
@@ -160,24 +163,29 @@ export abstract class ProgramFrame extends Control {
     const held = new Join();
     const busy = new Join();
     const tries = new Cell("tries");
-    this.cells.set(tries, int(0n));
-    this.loop("lock", (again) => {
+    const take = (otherwise: () => void): void => {
       const wasHeld = this.ir.value("int", { low: 0n, high: 1n });
       this.emit({ op: "exchange", to: lock, offset: 0, value: 1n, result: wasHeld, span: this.span });
-      const wait = (): void => {
-        const count = (this.cells.get(tries) as Int).value;
-        this.cells.set(tries, int(this.binary("add", count, 1n)));
-        this.fork(
-          "jsgt",
-          count,
-          MOST_TRIES,
-          () => this.goto(busy),
-          () => this.goto(again),
-        );
-      };
-      const taken = (): void =>
+      this.fork("jeq", wasHeld, 0n, () => this.goto(held), otherwise);
+    };
+    // The first try is outside of the loop: mostly there is none.
+    take(() => {
+      this.here.isCold = true;
+      this.cells.set(tries, int(0n));
+      this.loop("lock", (again) => {
+        const wait = (): void => {
+          const count = (this.cells.get(tries) as Int).value;
+          this.cells.set(tries, int(this.binary("add", count, 1n)));
+          this.fork(
+            "jsgt",
+            count,
+            MOST_TRIES,
+            () => this.goto(busy),
+            () => take(() => this.goto(again)),
+          );
+        };
         this.fork("jeq", this.load(8, lock, STATE.holder), own, () => this.goto(busy), wait);
-      this.fork("jeq", wasHeld, 0n, () => this.goto(held), taken);
+      });
     });
     this.land(busy);
     this.here.isCold = true;
@@ -472,7 +480,21 @@ export abstract class ProgramFrame extends Control {
       if (value.kind !== "union") throw new Error("a union is captured as one");
       this.store(8, record, at, value.tag);
       at += 8;
-      for (const [i, [, alternative]] of as.alternatives.entries()) put(value.alternatives[i]!, alternative);
+      for (const [i, [tag, alternative]] of as.alternatives.entries()) {
+        const single = value.alternatives[i]!;
+        if (!hasString(alternative)) {
+          put(single, alternative);
+          continue;
+        }
+        // Where there is no string, its words are anything.
+        const rest = new Join();
+        const copy = (): void => {
+          put(single, alternative);
+          this.goto(rest);
+        };
+        this.fork("jeq", value.tag, tag, copy, () => this.goto(rest));
+        this.land(rest);
+      }
       end = BigInt(at);
     }
     if (at > SCRATCH.eventBytes) this.refuse("too much to print at once", "print less in one call");

@@ -3,7 +3,9 @@
 import { BPF_FUNC } from "../uapi/bpf.ts";
 import {
   type Abstract,
+  alternativesOf,
   type DynamicTable,
+  type Int,
   int,
   NIL,
   type Single,
@@ -16,16 +18,17 @@ import { constantOfWord, keepString, keptString, wordOfConstant } from "./kept-s
 import type { Specializer } from "./specializer.ts";
 import {
   type DynamicClass,
+  ENTRY,
+  INDEX_BITS,
   type Kept,
   MOST_KEY,
+  RECORD,
   SLOT_BYTES,
   type Slot,
   STATE,
   WORD,
 } from "./state-classes.ts";
 import { MAPS } from "./target.ts";
-
-const SHORT_RECORD = 96;
 
 // ---- places of two words
 
@@ -79,6 +82,8 @@ function wordOf(s: Specializer, kept: Kept, value: Single): { tag: bigint; word:
   if (value.kind === "local") state.makeSite(value.object.site);
   if (value.kind === "table") single = state.singleOf(value.table);
   if (value.kind === "table" && state.tableOf(value.table) === undefined) state.makeDynamic(value.table);
+  // A text that is not in memory is refused.
+  if (value.kind === "deferred") s.sliceOf(value);
   if (value.kind === "closure" || value.kind === "skb" || value.kind === "view")
     s.refuse(
       `a ${value.kind === "closure" ? "function" : value.kind} that is kept for later packets`,
@@ -101,6 +106,10 @@ function wordOf(s: Specializer, kept: Kept, value: Single): { tag: bigint; word:
   }
 }
 
+/** What is read where `value` was written. */
+const asKept = (s: Specializer, value: Single): Single =>
+  value.kind === "table" ? s.shared.state.singleOf(value.table) : value;
+
 function writePlace(s: Specializer, place: Value, offset: number, kept: Kept, value: Abstract): void {
   s.dispatch(value, (single) => {
     const { tag, word } = wordOf(s, kept, single);
@@ -112,7 +121,11 @@ function writePlace(s: Specializer, place: Value, offset: number, kept: Kept, va
 
 export function readSlot(s: Specializer, slot: Slot): Abstract {
   s.shared.require("lock");
-  return readPlace(s, s.mapValue(MAPS.state, slot.offset), 0, slot.kept);
+  const known = s.remembered(slot, "slot");
+  if (known !== undefined) return known;
+  const value = readPlace(s, s.mapValue(MAPS.state, slot.offset), 0, slot.kept);
+  if (s.block !== undefined) s.remember(slot, "slot", value);
+  return value;
 }
 
 export function writeSlot(s: Specializer, slot: Slot, value: Abstract): void {
@@ -120,6 +133,7 @@ export function writeSlot(s: Specializer, slot: Slot, value: Abstract): void {
   s.dispatch(value, (single) => {
     // The address is made again on each way: it costs nothing.
     writePlace(s, s.mapValue(MAPS.state, slot.offset), 0, slot.kept, single);
+    if (s.block !== undefined) s.remember(slot, "slot", asKept(s, single));
     return NIL;
   });
 }
@@ -133,17 +147,21 @@ export function makeTable(
   fields: readonly (readonly [string | number, Abstract])[],
 ): DynamicTable {
   s.shared.require("lock");
-  const counter = s.mapValue(MAPS.state, STATE.lastTable);
-  const id = s.binary("add", s.load(8, counter, 0), 1n);
-  s.store(8, s.mapValue(MAPS.state, STATE.lastTable), 0, id);
-  const table: DynamicTable = { kind: "dynamic", id, class: of };
   const named = new Map(fields.filter((field): field is [string, Abstract] => typeof field[0] === "string"));
   for (const name of named.keys()) if (of.keyBytes === undefined) s.shared.state.needField(of, name);
-  if (of.hasRecord) {
-    const record = recordBuffer(s, of);
+  const taken = of.hasRecord ? takeRecord(s, of) : undefined;
+  const counter = s.mapValue(MAPS.state, STATE.lastTable);
+  const number = s.binary("add", s.load(8, counter, 0), 1n);
+  s.store(8, s.mapValue(MAPS.state, STATE.lastTable), 0, number);
+  const id = s.binary("or", s.binary("lsh", number, INDEX_BITS), taken?.index ?? 0n);
+  const table: DynamicTable = { kind: "dynamic", id, class: of };
+  if (taken !== undefined) {
+    const { record } = taken;
+    s.store(8, record, RECORD.table, id);
+    s.store(8, record, RECORD.isUsed, 0n);
     for (const [name, { offset, kept }] of of.fields) {
       const value = named.get(name) ?? NIL;
-      // Kinds are written even where there is only one: a new record's memory is what was there before.
+      // Kinds are written even where there is only one: it may be read as one of several later.
       s.dispatch(value, (single) => {
         const { tag, word } = wordOf(s, kept, single);
         s.store(8, record, offset, tag);
@@ -151,10 +169,9 @@ export function makeTable(
         return NIL;
       });
     }
-    const key = s.stack("table", WORD);
-    s.store(8, key, 0, id);
-    update(s, of.recordMap, key, record);
     s.forget(of, "record");
+    s.forget(of, "field");
+    if (s.block !== undefined) rememberAddress(s, of, recordName(table), record);
   }
   for (const [name, value] of fields)
     if (typeof name === "number" || !of.hasRecord)
@@ -167,11 +184,55 @@ export function makeTable(
   return table;
 }
 
-function recordBuffer(s: Specializer, of: DynamicClass): Value {
-  if (of.recordBytes <= SHORT_RECORD) return s.stack("record", of.recordBytes);
-  if (of.recordBytes > 4096) s.refuse("a table with more than 256 fields", "use fewer");
-  return s.recordScratch();
+/** Records that are looked at for one that was not used. */
+const MOST_LOOKS = 64n;
+
+/**
+ * The next record that was not used since this went round. A new one counts as not used, so that tables that nobody comes back
+ * to make room for one another.
+ */
+function takeRecord(s: Specializer, of: DynamicClass): { record: Value; index: Operand } {
+  const taken = new Join();
+  const looks = s.newVariable("looks", int(0n));
+  s.repeat("record", (again) => {
+    const count = (s.cells.get(looks) as Int).value;
+    const last = s.load(8, s.mapValue(MAPS.state, STATE.hand), 0);
+    const index = s.binary("and", s.binary("add", last, 1n), (1n << INDEX_BITS) - 1n);
+    s.store(8, s.mapValue(MAPS.state, STATE.hand), 0, index);
+    const record = lookUpRecord(s, of, index);
+    if (s.block === undefined) return;
+    const take = (): void => s.goto(taken, [{ kind: "slice", base: record, offset: index, length: 0n }]);
+    s.fork("jeq", s.load(8, record, RECORD.isUsed), 0n, take, () =>
+      s.fork("jsge", count, MOST_LOOKS, take, () => {
+        s.store(8, record, RECORD.isUsed, 0n);
+        s.cells.set(looks, int(s.binary("add", count, 1n)));
+        s.goto(again);
+      }),
+    );
+  });
+  const { base, offset } = s.land(taken)[0] as Slice;
+  s.cells.delete(looks);
+  return { record: base, index: offset };
 }
+
+/** Raises `message` where there is no such record. */
+function lookUpRecord(s: Specializer, of: DynamicClass, index: Operand): Value {
+  const key = s.stack("index", 4);
+  s.store(4, key, 0, index);
+  const found = s.helper(BPF_FUNC.BPF_FUNC_map_lookup_elem, [s.map(of.recordMap), key], "pointer");
+  const rest = new Join();
+  s.fork(
+    "jeq",
+    found,
+    0n,
+    () => s.raise(FORGOTTEN),
+    () => s.goto(rest),
+  );
+  s.land(rest);
+  return found;
+}
+
+const FORGOTTEN: Single = { kind: "text", text: "a table was forgotten: too many are in use" };
 
 function update(s: Specializer, map: string, key: Value, value: Value): void {
   const result = s.helper(BPF_FUNC.BPF_FUNC_map_update_elem, [s.map(map), key, value, 0n]);
@@ -192,45 +253,64 @@ const nameOf = (word: Operand): string => (typeof word === "bigint" ? `${word}` 
 /** An entry as a name. */
 function entryName(table: DynamicTable, key: Single): string | undefined {
   const id = nameOf(table.id);
-  if (key.kind === "int") return `entry ${id} ${nameOf(key.value)}`;
-  if (key.kind === "text") return `entry ${id} ${JSON.stringify(key.text)}`;
+  if (key.kind === "int") return `${id} ${nameOf(key.value)}`;
+  if (key.kind === "text") return `${id} ${JSON.stringify(key.text)}`;
   return key.kind === "slice"
-    ? `entry ${id} ${nameOf(key.base)} ${nameOf(key.offset)} ${nameOf(key.length)}`
+    ? `${id} ${nameOf(key.base)} ${nameOf(key.offset)} ${nameOf(key.length)}`
     : undefined;
+}
+
+const recordName = (table: DynamicTable): string => `record ${nameOf(table.id)}`;
+
+const rememberAddress = (s: Specializer, of: object, name: string, base: Value): void =>
+  s.remember(of, name, { kind: "slice", base, offset: 0n, length: 0n });
+
+function rememberedAddress(s: Specializer, of: object, name: string): Value | undefined {
+  const known = s.remembered(of, name);
+  return known?.kind === "slice" ? known.base : undefined;
 }
 
 /** The record of a table; the hook fails where it was forgotten. */
 function recordOf(s: Specializer, table: DynamicTable): Value | undefined {
   const of = table.class.root;
-  const name = `record ${nameOf(table.id)}`;
-  const known = s.remembered(of, name);
-  if (known?.kind === "slice") return known.base;
-  const key = s.stack("table", WORD);
-  s.store(8, key, 0, table.id);
-  const found = s.helper(BPF_FUNC.BPF_FUNC_map_lookup_elem, [s.map(of.recordMap), key], "pointer");
-  const rest = new Join();
-  s.fork(
-    "jeq",
-    found,
-    0n,
-    () => s.raise({ kind: "text", text: "a table was forgotten: too many are in use" }),
-    () => s.goto(rest),
-  );
-  s.land(rest);
+  const name = recordName(table);
+  const known = rememberedAddress(s, of, name);
+  if (known !== undefined) return known;
+  const { id } = table;
+  const index = of.isMadeByHooks ? s.binary("and", id, (1n << INDEX_BITS) - 1n) : id;
+  const found = lookUpRecord(s, of, index);
+  if (s.block !== undefined && of.isMadeByHooks) {
+    const rest = new Join();
+    s.fork(
+      "jeq",
+      s.load(8, found, RECORD.table),
+      id,
+      () => s.goto(rest),
+      () => s.raise(FORGOTTEN),
+    );
+    s.land(rest);
+    if (s.block !== undefined) s.store(8, found, RECORD.isUsed, 1n);
+  }
   if (s.block === undefined) return undefined;
-  s.remember(of, name, { kind: "slice", base: found, offset: 0n, length: 0n });
+  rememberAddress(s, of, name, found);
   return found;
 }
+
+const fieldName = (table: DynamicTable, name: string): string => `field ${name} ${nameOf(table.id)}`;
 
 export function readField(s: Specializer, table: DynamicTable, name: string): Abstract {
   s.shared.require("lock");
   const of = table.class.root;
   if (of.keyBytes !== undefined) return readEntry(s, table, { kind: "text", text: name });
   s.shared.state.needField(of, name);
+  const known = s.remembered(of, fieldName(table, name));
+  if (known !== undefined) return known;
   const record = recordOf(s, table);
   if (record === undefined) return NIL;
   const { offset, kept } = of.fields.get(name)!;
-  return readPlace(s, record, offset, kept);
+  const value = readPlace(s, record, offset, kept);
+  if (s.block !== undefined) s.remember(of, fieldName(table, name), value);
+  return value;
 }
 
 export function writeField(s: Specializer, table: DynamicTable, name: string, value: Abstract): void {
@@ -244,7 +324,13 @@ export function writeField(s: Specializer, table: DynamicTable, name: string, va
   const record = recordOf(s, table);
   if (record === undefined) return;
   const { offset, kept } = of.fields.get(name)!;
-  writePlace(s, record, offset, kept, value);
+  // Another number may be this table's, too.
+  s.forget(of, `field ${name} `);
+  s.dispatch(value, (single) => {
+    writePlace(s, record, offset, kept, single);
+    if (s.block !== undefined) s.remember(of, fieldName(table, name), asKept(s, single));
+    return NIL;
+  });
 }
 
 /**
@@ -260,10 +346,11 @@ function hidden(s: Specializer, slice: Slice): Slice {
 function entryKey(s: Specializer, table: DynamicTable, key: Single): Value | undefined {
   const of = table.class.root;
   const { state } = s.shared;
+  const head = s.binary("lsh", table.id, ENTRY.table);
   if (key.kind === "int") {
     state.needIntegerKeys(of);
     const place = s.stack("entry", of.entryKeyBytes);
-    s.store(8, place, 0, s.binary("lsh", table.id, 1n));
+    s.store(8, place, 0, head);
     s.store(8, place, WORD, key.value);
     for (let at = 2 * WORD; at < of.entryKeyBytes; at += 8) s.store(8, place, at, 0n);
     return place;
@@ -276,7 +363,7 @@ function entryKey(s: Specializer, table: DynamicTable, key: Single): Value | und
     key.kind === "text" ? key.text.length : Number(high > BigInt(MOST_KEY) ? BigInt(MOST_KEY) : high);
   if (most > MOST_KEY) s.refuse(`a key of more than ${MOST_KEY} bytes`, "use shorter keys");
   state.needKeyBytes(of, Math.max(8, (most + 7) & ~7));
-  const bytes = of.keyBytes!;
+  const bytes = of.entryKeyBytes - WORD;
   const rest = new Join();
   s.fork(
     "jgt",
@@ -288,8 +375,8 @@ function entryKey(s: Specializer, table: DynamicTable, key: Single): Value | und
   s.land(rest);
   if (s.block === undefined) return undefined;
   const place = s.stack("entry", of.entryKeyBytes);
-  s.store(8, place, 0, s.binary("or", s.binary("lsh", table.id, 1n), 1n));
-  s.store(8, place, WORD, slice.length);
+  const kind = s.binary("or", s.binary("lsh", slice.length, ENTRY.length), 1n);
+  s.store(8, place, 0, s.binary("or", head, kind));
   copyKey(s, place, slice, bytes);
   return place;
 }
@@ -302,12 +389,12 @@ function copyKey(s: Specializer, place: Value, slice: Slice, bytes: number): voi
   const length = s.constantOf(slice.length);
   for (let at = 0; at < bytes; at += 8) {
     const left = length === undefined ? 0 : Math.min(8, Number(length) - at);
-    if (left === 8) s.store(8, place, 2 * WORD + at, s.loadAt(8, slice.base, slice.offset, at));
-    else s.store(8, place, 2 * WORD + at, 0n);
+    if (left === 8) s.store(8, place, WORD + at, s.loadAt(8, slice.base, slice.offset, at));
+    else s.store(8, place, WORD + at, 0n);
     if (left <= 0 || left === 8) continue;
     for (let done = 0; done < left; ) {
       const size = ([4, 2, 1] as const).find((piece) => done + piece <= left)!;
-      s.store(size, place, 2 * WORD + at + done, s.loadAt(size, slice.base, slice.offset, at + done));
+      s.store(size, place, WORD + at + done, s.loadAt(size, slice.base, slice.offset, at + done));
       done += size;
     }
   }
@@ -317,7 +404,7 @@ function copyKey(s: Specializer, place: Value, slice: Slice, bytes: number): voi
     return;
   }
   s.bound(slice.length, BigInt(bytes));
-  s.copy(s.address(place, BigInt(2 * WORD)), slice.length, s.address(slice.base, slice.offset));
+  s.copy(s.address(place, BigInt(WORD)), slice.length, s.address(slice.base, slice.offset));
 }
 
 /** Word by word; what lies behind the string in its last word is shifted out. */
@@ -340,12 +427,12 @@ function copyWords(s: Specializer, place: Value, slice: Slice, bytes: number): v
           slice.length,
           BigInt(at + 8),
           () => {
-            s.store(8, place, 2 * WORD + at, loaded);
+            s.store(8, place, WORD + at, loaded);
             word(at + 8);
           },
           () => {
             const unused = s.binary("lsh", s.binary("sub", BigInt(at + 8), slice.length), 3n);
-            s.store(8, place, 2 * WORD + at, s.binary("rsh", s.binary("lsh", loaded, unused), unused));
+            s.store(8, place, WORD + at, s.binary("rsh", s.binary("lsh", loaded, unused), unused));
             s.goto(done);
           },
         );
@@ -356,17 +443,24 @@ function copyWords(s: Specializer, place: Value, slice: Slice, bytes: number): v
   s.land(done);
 }
 
+/** Where an entry is, or 0 where there is none. */
+function entryPlace(s: Specializer, of: DynamicClass, key: Value, name: string | undefined): Value {
+  const found = s.helper(BPF_FUNC.BPF_FUNC_map_lookup_elem, [s.map(of.entryMap), key], "pointer");
+  if (name !== undefined) rememberAddress(s, of, `place ${name}`, found);
+  return found;
+}
+
 export function readEntry(s: Specializer, table: DynamicTable, key: Abstract): Abstract {
   s.shared.require("lock");
   return s.dispatch(key, (single) => {
     const of = table.class.root;
     if (single.kind === "nil") return NIL;
     const name = entryName(table, single);
-    const known = name === undefined ? undefined : s.remembered(of, name);
+    const known = name === undefined ? undefined : s.remembered(of, `entry ${name}`);
     if (known !== undefined) return known;
     const place = entryKey(s, table, single);
     if (place === undefined) return NIL;
-    const found = s.helper(BPF_FUNC.BPF_FUNC_map_lookup_elem, [s.map(of.entryMap), place], "pointer");
+    const found = entryPlace(s, of, place, name);
     const rest = new Join();
     s.fork(
       "jeq",
@@ -376,33 +470,65 @@ export function readEntry(s: Specializer, table: DynamicTable, key: Abstract): A
       () => s.goto(rest, [readPlace(s, found, 0, of.kept)]),
     );
     const value = s.land(rest)[0] ?? NIL;
-    if (name !== undefined && s.block !== undefined) s.remember(of, name, value);
+    if (name !== undefined && s.block !== undefined) s.remember(of, `entry ${name}`, value);
     return value;
   });
 }
 
 export function writeEntry(s: Specializer, table: DynamicTable, key: Abstract, value: Abstract): void {
   s.shared.require("lock");
-  const of = table.class.root;
   s.dispatch(key, (single) => {
     if (single.kind === "nil") {
       s.fail("table index is nil");
       return NIL;
     }
     return s.dispatch(value, (item) => {
-      const place = entryKey(s, table, single);
-      if (place === undefined) return NIL;
-      s.forget(of, "entry");
-      if (item.kind === "nil") {
-        s.helper(BPF_FUNC.BPF_FUNC_map_delete_elem, [s.map(of.entryMap), place]);
-        return NIL;
-      }
-      const { tag, word } = wordOf(s, of.kept, item);
-      const slot = s.stack("value", SLOT_BYTES);
-      s.store(8, slot, 0, tag);
-      s.store(8, slot, WORD, word);
-      update(s, of.entryMap, place, slot);
+      writeSingleEntry(s, table, single, item);
       return NIL;
     });
   });
+}
+
+function writeSingleEntry(s: Specializer, table: DynamicTable, key: Single, item: Single): void {
+  const of = table.class.root;
+  const name = entryName(table, key);
+  const before = name === undefined ? undefined : s.remembered(of, `entry ${name}`);
+  const wasThere = before && alternativesOf(before).map(({ kind }) => kind !== "nil");
+  if (item.kind === "nil" && wasThere?.every((was) => !was)) return;
+  const place = entryKey(s, table, key);
+  if (place === undefined) return;
+  const forget = (...kinds: readonly string[]): void => {
+    for (const kind of kinds) s.forget(of, kind);
+    if (name !== undefined && s.block !== undefined) s.remember(of, `entry ${name}`, asKept(s, item));
+  };
+  if (item.kind === "nil") {
+    s.helper(BPF_FUNC.BPF_FUNC_map_delete_elem, [s.map(of.entryMap), place]);
+    forget("entry", "place");
+    return;
+  }
+  const { tag, word } = wordOf(s, of.kept, item);
+  const rest = new Join();
+  const put = (to: Value): void => {
+    s.store(8, to, 0, tag);
+    s.store(8, to, WORD, word);
+  };
+  const add = (): void => {
+    const slot = s.stack("value", SLOT_BYTES);
+    put(slot);
+    update(s, of.entryMap, place, slot);
+    // To make room another entry may have gone.
+    forget("entry", "place");
+    s.goto(rest);
+  };
+  if (wasThere?.every((was) => !was)) add();
+  else {
+    const known = name === undefined ? undefined : rememberedAddress(s, of, `place ${name}`);
+    const found = known ?? entryPlace(s, of, place, name);
+    s.fork("jeq", found, 0n, add, () => {
+      put(found);
+      forget("entry");
+      s.goto(rest);
+    });
+  }
+  s.land(rest);
 }

@@ -3,8 +3,10 @@
  *
  * A variable, or a field of a table with a constant name, is a slot: two words at a fixed place, which kind of value
  * and the value. A table that is filled by computed keys, or that comes and goes, has a number; what is in it are
- * entries of hash maps whose keys begin with that number. Numbers are never used again, so that a dropped table needs
- * no clearing: nobody asks for its entries any more, and the map forgets what was not used for longest.
+ * entries of hash maps whose keys begin with that number, and its fields with constant names are a record of an array,
+ * whose index is in the number. Numbers are never used again, so that a dropped table needs no clearing: nobody asks for
+ * its entries any more, and the map forgets what was not used for longest; a record is taken for another table when it
+ * was not used since all others had been looked at for that.
  *
  * Tables that can be in the same place are of one class, and share their maps.
  */
@@ -33,24 +35,31 @@ export interface Slot {
 export const WORD = 8;
 export const SLOT_BYTES = 2 * WORD;
 /**
- * The page of map `state` begins with the lock, the processor that holds it, the number of the last table, and what
- * kept-strings.ts counts in eights of bytes: how much was ever kept, how much may be at the end of this run, and how much
- * was when the slots were last looked through.
+ * The page of map `state` begins with the lock, the processor that holds it, how many tables were made, the index of the
+ * record that was looked at last, and what kept-strings.ts counts in eights of bytes: how much was ever kept, how much may
+ * be at the end of this run, and how much was when the slots were last looked through.
  */
 export const STATE = {
   lock: 0,
   holder: 8,
   lastTable: 16,
-  stringTop: 24,
-  stringLimit: 32,
-  stringsSwept: 40,
-  slots: 48,
+  hand: 24,
+  stringTop: 32,
+  stringLimit: 40,
+  stringsSwept: 48,
+  slots: 56,
 } as const;
+/** A record begins with the number of the table that has it, and whether it was used. */
+export const RECORD = { table: 0, isUsed: 8, fields: 16 } as const;
+/** The low bits of a table's number are the index of its record. */
+export const INDEX_BITS = 14n;
+/** The first word of an entry's key: the table's number, and of a string its length and the lowest bit. */
+export const ENTRY = { table: 8n, length: 1n } as const;
 /** A string as a key, at most. */
 export const MOST_KEY = 64;
 /** Those that come and go are made room for beforehand, which takes its time. */
 const MOST_ENTRIES = 65536;
-const MOST_PASSING_ENTRIES = 16384;
+const MOST_PASSING_ENTRIES = 1 << Number(INDEX_BITS);
 
 export class DynamicClass {
   readonly number: number;
@@ -98,7 +107,7 @@ export class DynamicClass {
   field(name: string): { readonly offset: number; readonly kept: Kept } {
     let field = this.fields.get(name);
     if (field === undefined) {
-      field = { offset: this.fields.size * SLOT_BYTES, kept: new Map() };
+      field = { offset: RECORD.fields + this.fields.size * SLOT_BYTES, kept: new Map() };
       this.fields.set(name, field);
     }
     return field;
@@ -110,7 +119,7 @@ export class DynamicClass {
   }
 
   get recordBytes(): number {
-    return this.fields.size * SLOT_BYTES;
+    return RECORD.fields + this.fields.size * SLOT_BYTES;
   }
 
   get recordMap(): string {
@@ -121,9 +130,9 @@ export class DynamicClass {
     return `entry${this.number}`;
   }
 
-  /** Number and kind of key, its integer or its length, its bytes. */
+  /** `ENTRY`, and an integer or the bytes of a string. */
   get entryKeyBytes(): number {
-    return 2 * WORD + (this.keyBytes ?? 0);
+    return WORD + Math.max(this.hasIntegerKeys ? WORD : 0, this.keyBytes ?? 0);
   }
 }
 
@@ -260,7 +269,15 @@ export class StateModel {
         this.#admit(of.kept, value);
       }
     }
+    this.#admitMissing(made.class.root);
     return made;
+  }
+
+  /** Tables of the script that have no such field have nil there. */
+  #admitMissing(of: DynamicClass): void {
+    for (const [table] of this.#tablesOf(of))
+      for (const [name, { kept }] of of.fields)
+        if (table.get(name) === undefined) this.#admit(kept, undefined);
   }
 
   #class(): DynamicClass {
@@ -274,6 +291,7 @@ export class StateModel {
     const y = b.root;
     if (x === y) return false;
     x.absorb(y);
+    this.#admitMissing(x);
     return true;
   }
 
@@ -304,6 +322,7 @@ export class StateModel {
   needField(of: DynamicClass, name: string): void {
     if (of.fields.has(name)) return;
     of.field(name);
+    this.#admitMissing(of);
     this.#learn("a field");
   }
 
@@ -328,7 +347,9 @@ export class StateModel {
 
   get maps(): MapSpec[] {
     const page = new DataView(new ArrayBuffer(STATE.slots + SLOT_BYTES * this.#slots));
-    page.setBigInt64(STATE.lastTable, this.#tablesMade, true);
+    // Above the numbers of the script's tables, whose index is all of them; the free records are behind theirs.
+    page.setBigInt64(STATE.lastTable, this.#tablesMade >> INDEX_BITS, true);
+    page.setBigInt64(STATE.hand, this.#tablesMade & ((1n << INDEX_BITS) - 1n), true);
     const put = ({ offset, initial }: Slot): void => this.#put(page, offset, initial());
     for (const slot of this.#cells.values()) put(slot);
     for (const slots of this.#fields.values()) for (const slot of slots.values()) put(slot);
@@ -355,9 +376,12 @@ export class StateModel {
       };
       specs.push({
         ...common,
+        type: BPF_MAP_TYPE.BPF_MAP_TYPE_ARRAY,
+        maxEntries: this.#recordsOf(of),
+        flags: 0,
         name: of.recordMap,
-        keySize: WORD,
-        valueSize: Math.max(of.recordBytes, WORD),
+        keySize: 4,
+        valueSize: of.recordBytes,
         entries: this.#records(of),
       });
       specs.push({
@@ -369,6 +393,17 @@ export class StateModel {
       });
     }
     return specs;
+  }
+
+  #recordsOf(of: DynamicClass): number {
+    const made = Number(this.#tablesMade) + 1;
+    if (of.isMadeByHooks && made > MOST_PASSING_ENTRIES)
+      throw new CannotCompile(
+        undefined,
+        `more than ${MOST_PASSING_ENTRIES} tables that hooks change`,
+        "make fewer of them, or run it with --on nfqueue",
+      );
+    return of.isMadeByHooks ? MOST_PASSING_ENTRIES : made;
   }
 
   #put(view: DataView, offset: number, value: LuaValue): void {
@@ -386,9 +421,11 @@ export class StateModel {
   #records(of: DynamicClass): [Uint8Array, Uint8Array][] {
     if (!of.hasRecord) return [];
     return this.#tablesOf(of).map(([table, id]) => {
-      const key = new DataView(new ArrayBuffer(WORD));
-      key.setBigInt64(0, id, true);
+      const key = new DataView(new ArrayBuffer(4));
+      key.setUint32(0, Number(id), true);
       const record = new DataView(new ArrayBuffer(of.recordBytes));
+      record.setBigInt64(RECORD.table, id, true);
+      record.setBigInt64(RECORD.isUsed, 1n, true);
       for (const [name, { offset }] of of.fields) this.#put(record, offset, table.get(name));
       return [new Uint8Array(key.buffer), new Uint8Array(record.buffer)];
     });
@@ -402,9 +439,10 @@ export class StateModel {
         const isText = typeof key === "string";
         if (isText && of.hasRecord) continue;
         const block = new DataView(new ArrayBuffer(of.entryKeyBytes));
-        block.setBigInt64(0, 2n * id + (isText ? 1n : 0n), true);
-        block.setBigInt64(WORD, isText ? BigInt(key.length) : toBigInt(key as number), true);
-        if (isText) new Uint8Array(block.buffer).set(bytesFromLatin1(key), 2 * WORD);
+        const kind = isText ? (BigInt(key.length) << ENTRY.length) | 1n : 0n;
+        block.setBigInt64(0, (id << ENTRY.table) | kind, true);
+        if (isText) new Uint8Array(block.buffer).set(bytesFromLatin1(key), WORD);
+        else block.setBigInt64(WORD, toBigInt(key as number), true);
         const slot = new DataView(new ArrayBuffer(SLOT_BYTES));
         this.#put(slot, 0, value);
         entries.push([new Uint8Array(block.buffer), new Uint8Array(slot.buffer)]);

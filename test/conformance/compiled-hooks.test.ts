@@ -179,6 +179,74 @@ describe("values", () => {
   });
 });
 
+describe("what is kept for later packets", () => {
+  /** Lines of three packets, as in the VM. */
+  function lines(state: string, body: string): string[] {
+    const vm = new VmHook(`local ${state}\n${HEAD}${body}\nreturn 1 end }`);
+    const compiled = vm.compile(EXAMPLE_LAYOUT);
+    expect(compiled.refusals).toEqual([]);
+    const hook = new InterpretedHook(vm, compiled, EXAMPLE_LAYOUT);
+    return [1, 2, 3].flatMap(() => {
+      const wanted = vm.run(PACKET);
+      expect(hook.run(PACKET)).toEqual(wanted);
+      return wanted.lines;
+    });
+  }
+
+  test.each([
+    [
+      "a field that a table of the script does not have at first",
+      "t = {}",
+      "local v = t.name if not v then v = { n = 3 } t.name = v end v.n = v.n + 1 print(v.n)",
+      ["4", "5", "6"],
+    ],
+    [
+      "a constant string or an integer in one place",
+      't, n = { mark = "none" }, 0',
+      "n = n + 17 print(t.mark, n) if n > 20 then t.mark = n end",
+      ["none\t17", "none\t34", "34\t51"],
+    ],
+    [
+      "one table behind two keys",
+      "t = {}",
+      `local a = t[d:getuint8(9)] or { n = 0 } t[d:getuint8(9)] = a t[d:getstring(12, 4)] = a
+      local b, c = t[d:getuint8(9)], t[d:getstring(12, 4)]
+      b.n = b.n + 1 c.n = c.n + 10 print(b.n, c.n) b.n = b.n + 100 print(c.n)`,
+      ["11\t11", "111", "122\t122", "222", "233\t233", "333"],
+    ],
+    [
+      "an entry that is written where it was found, taken away, and written again",
+      "t = {}",
+      `local k = d:getuint8(9) t[k] = (t[k] or 0) + 1 t[k] = t[k] + 10 print(t[k], t[k & 255])
+      if t[k] > 20 then t[k] = nil print(t[k & 255], t[k]) t[k] = 5 end`,
+      ["11\t11", "22\t22", "nil\tnil", "16\t16"],
+    ],
+    [
+      "tables that change places",
+      "young, old, n = {}, {}, 0",
+      `local k = d:getuint8(9) n = n + 1
+      if n == 2 then young, old = {}, young end
+      if not young[k] then young[k] = old[k] or { n = 0 } end
+      young[k].n = young[k].n + n print(young[k].n, old[k] and old[k].n)`,
+      ["1\tnil", "3\t3", "6\t6"],
+    ],
+  ])("%s", (_, state, body, wanted) => {
+    expect(lines(state, body)).toEqual(wanted);
+  });
+
+  test("tables in larger numbers than there is room for: those in use stay", () => {
+    const vm = new VmHook(`local t, n = { [-1] = { n = 0 } }, 0
+${HEAD}n = n + 1 local v = { n = n } t[n] = v
+if n % 64 == 0 then t[-1].n = t[-1].n + 1 end
+if n % 4096 == 0 then print(t[-1].n, t[n].n) end return 1 end }`);
+    const compiled = vm.compile(EXAMPLE_LAYOUT);
+    const hook = new InterpretedHook(vm, compiled, EXAMPLE_LAYOUT);
+    let last: Outcome | undefined;
+    for (let i = 0; i < 20_480; i++) last = hook.run(PACKET);
+    expect(last!.lines).toEqual(["320\t20480"]);
+  });
+});
+
 test("what is looked for in a string that is too long to be logged is looked for in all of it", () => {
   const packet = ipPacket({ payload: Buffer.from(`${"-".repeat(600)}key=value`) });
   const { lines } = run(

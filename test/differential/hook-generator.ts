@@ -4,6 +4,7 @@
  */
 
 import type { Choices } from "./choices.ts";
+import { STATE_PRELUDE, stateStatement } from "./hook-state.ts";
 
 type Type = "integer" | "string" | "boolean" | "maybe integer" | "maybe string";
 
@@ -188,11 +189,13 @@ class HookGenerator {
   #inFunction: Type | undefined;
   /** Whether it keeps strings for later packets. */
   readonly #isKeeping: boolean;
+  readonly #hasState: boolean;
 
   constructor(c: Choices) {
     this.#c = c;
     this.#isKeeping = c.chance(40);
     this.#fuel = 3 + c.below(12);
+    this.#hasState = c.chance(40);
   }
 
   script(): string {
@@ -204,7 +207,7 @@ class HookGenerator {
     while (this.#fuel > 0) this.#statement();
     this.#show();
     if (c.chance(90)) this.#line(`return ${this.#verdict()}`);
-    return `${PRELUDE}${outside.map((line) => `${line}\n`).join("")}netfilter.register{ pf = nf.proto.IPV4, hooknum = nf.inet.LOCAL_OUT, priority = 0, hook = function(skb)
+    return `${PRELUDE}${this.#hasState ? STATE_PRELUDE : ""}${outside.map((line) => `${line}\n`).join("")}netfilter.register{ pf = nf.proto.IPV4, hooknum = nf.inet.LOCAL_OUT, priority = 0, hook = function(skb)
 ${this.#lines.join("\n")}
 end }
 `;
@@ -284,6 +287,7 @@ end }
       [1, () => this.#mistake()],
       [this.#isKeeping ? 8 : 0, () => this.#keep()],
       [inLoop ? 2 : 0, () => this.#leave()],
+      [this.#hasState ? (inLoop ? 4 : 20) : 0, () => this.#state()],
     ])();
   }
 
@@ -314,6 +318,18 @@ end }
       this.#line("else");
       this.#body(2);
     }
+    this.#line("end");
+  }
+
+  #state(): void {
+    const lines = stateStatement({
+      c: this.#c,
+      integer: () => this.#integer(1),
+      condition: () => this.#condition(1),
+      name: () => this.#name("w"),
+    });
+    this.#line("do");
+    for (const line of lines) this.#line(`  ${line}`);
     this.#line("end");
   }
 

@@ -6,6 +6,7 @@ import { Choices, shrink } from "./choices.ts";
 import { generateHook } from "./hook-generator.ts";
 import { differenceOf, InterpretedHook, KernelHook, VmHook } from "./hook-machines.ts";
 import { generatePacket } from "./hook-packets.ts";
+import { hasState } from "./hook-state.ts";
 
 export const PACKETS = 20;
 /** Each compiles a hook, and most load it. */
@@ -73,12 +74,12 @@ export function runHook(
       const wanted = vm.run(packet);
       counts.pairs++;
       if (wanted.isStopped) counts.stopped++;
+      let isApart = wanted.isStopped;
       const runs = [
         ["interpreter", () => interpreted.run(packet)],
         [`interpreter, ${linearBytes} bytes linear`, () => inPieces.run(packet, linearBytes)],
         ["kernel", () => kernel?.run(packet)],
       ] as const;
-      let isApart = wanted.isStopped;
       for (const [name, run] of runs) {
         const got = run();
         if (got === undefined) continue;
@@ -86,10 +87,10 @@ export function runHook(
         isApart ||= got.isPunted || got.isStopped;
         const difference = differenceOf(wanted, got);
         if (difference !== undefined)
-          return `${source}\n${name}, packet ${Buffer.from(packet).toString("hex")}\n${difference}`;
+          return `${source}\n${name}, packet ${i} ${Buffer.from(packet).toString("hex")}\n${difference}`;
       }
-      // What one of them keeps for later packets is not what the others keep.
-      if (isApart && isKeeping) break;
+      // What one of them has not done to the state is missing from here on.
+      if (isApart && (isKeeping || hasState(source))) break;
     }
     return undefined;
   } catch (error) {
