@@ -389,7 +389,7 @@ export class ExpressionEmitter extends ArithmeticEmitter {
       this.emitOperation(
         call,
         target,
-        `${mark}${callText(version, args)}`,
+        `${mark}${callText(version, args, false)}`,
         undefined,
         wanted === "first" ? "first" : "raw",
       );
@@ -402,7 +402,7 @@ export class ExpressionEmitter extends ArithmeticEmitter {
         this.emit(`${f}=typeof ${callee}==="function"?${callee}:callable(${callee});`);
       } else this.emit(`if(typeof ${f}!=="function")${f}=callable(${f});`);
     }
-    const text = `${target}=${mark}${callText(f, args)}`;
+    const text = `${target}=${mark}${callText(f, args, !this.isCold)}`;
     const [subject, at] = args;
     if (!this.isCold && isByteCall(call) && args.length === 2 && !at!.startsWith("...")) {
       // What packet scripts do most; everything unusual is the library's.
@@ -414,6 +414,13 @@ export class ExpressionEmitter extends ArithmeticEmitter {
         `${at}<=(${subject}).length`,
       ];
       this.emit(`if(${fast.join("&&")})${target}=(${subject}).charCodeAt(${at}-1);else `);
+    }
+    if (!this.isCold && wanted === "first" && isSelectCall(call) && args.length === 2 && at === "...va") {
+      // One of the extra arguments, or their number, without handing on all of them.
+      const isCount = call.args[0]!.kind === "string";
+      const inRange = `typeof ${subject}==="number"&&${subject}>0&&${subject}<=va.length`;
+      if (isCount) this.emit(`if(${f}===select&&${subject}==="#")${target}=va.length;else `);
+      else this.emit(`if(${f}===select&&${inRange})${target}=va[${subject}-1];else `);
     }
     if (wanted === "raw") this.emit(`${text};`);
     else if (wanted === "first")
@@ -460,19 +467,33 @@ export class ExpressionEmitter extends ArithmeticEmitter {
 /** How all results of a call are put into a list. */
 const SPREAD = "...list(";
 
-/** A call. When its last argument is a call, which mostly gives one value, that is given without a list. */
-export function callText(f: string, args: readonly string[]): string {
-  const all = `${f}(${args.join(",")})`;
+/**
+ * A call. When its last argument is a call, which mostly gives one value, that is given without a list; `isPlain`: two
+ * or three values are given one by one as well, as the engine neither inlines nor hurries a call with a spread list.
+ */
+export function callText(f: string, args: readonly string[], isPlain: boolean): string {
+  const withLast = (...last: string[]): string => `${f}(${[...args.slice(0, -1), ...last].join(",")})`;
   const last = args.at(-1);
-  if (last?.startsWith(SPREAD) !== true) return all;
+  if (last?.startsWith(SPREAD) !== true) return `${f}(${args.join(",")})`;
   const result = last.slice(SPREAD.length, -1);
-  return `(Array.isArray(${result})?${all}:${f}(${[...args.slice(0, -1), result].join(",")}))`;
+  const items = (n: number): string[] => Array.from({ length: n }, (_, i) => `${result}[${i}]`);
+  const all = isPlain
+    ? `(${result}=list(${result})).length===2?${withLast(...items(2))}:` +
+      `${result}.length===3?${withLast(...items(3))}:${withLast(`...${result}`)}`
+    : withLast(last);
+  return `(Array.isArray(${result})?${all}:${withLast(result)})`;
 }
 
 /** `string.byte(s, i)` or `s:byte(i)`, as far as it can be seen. */
 const isByteCall = ({ callee, method }: CallExpression): boolean =>
   method === "byte" ||
   (callee.kind === "index" && callee.key.kind === "string" && callee.key.value === "byte");
+
+/** `select(i, ...)`, as far as it can be seen. */
+const isSelectCall = ({ callee, method }: CallExpression): boolean =>
+  method === undefined &&
+  ((callee.kind === "global" && callee.name === "select") ||
+    (callee.kind === "local" && callee.variable.name === "select"));
 
 export const isMultiple = (e: Expression): boolean => e.kind === "call" || e.kind === "vararg";
 

@@ -563,6 +563,6 @@ export class StatementEmitter extends ExpressionEmitter {
     const f = isFunction ? callee : `(typeof ${callee}==="function"?${callee}:callable(${callee}))`;
     this.emit(`if(--$.tails<0&&$.isTail(${callee}))return (${mark}tail(${callee},[${args.join(",")}]));`);
     // Nothing is left to do here afterwards, so a coroutine that is left keeps no frame of this function.
-    this.emit(`return (${mark}${callText(this.isResumable ? `co(${f})` : f, args)});`);
+    this.emit(`return (${mark}${callText(this.isResumable ? `co(${f})` : f, args, !this.isResumable)});`);
   }
 }

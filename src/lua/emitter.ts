@@ -79,6 +79,7 @@ export const MACHINE = [
   "FewFields",
   "W",
   "stringByte",
+  "select",
 ] as const;
 
 /** What starts an operation that may fail (position.ts). */

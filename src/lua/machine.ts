@@ -111,8 +111,9 @@ export class Machine {
   stringMetatable: LuaTable | undefined = undefined;
   /** The metatables that `debug.setmetatable` gave to all values of other types, by the type's name. */
   readonly typeMetatables = new Map<string, LuaTable>();
-  /** The library's function, which compiled code does itself in the usual cases. */
+  /** Functions of the library which compiled code does itself in the usual cases. */
   stringByte: LuaFunction | undefined = undefined;
+  select: LuaFunction | undefined = undefined;
   /** The functions behind `pairs` and `ipairs`, which base.ts makes. */
   iterators: Iterators | undefined = undefined;
   readonly #limits: Limits;
@@ -416,7 +417,8 @@ export class Machine {
     let end = values.length;
     while (end > 1 && values[end - 1] === undefined) end--;
     if (end > 1) {
-      values.length = end;
+      // The engine takes its time to set a length, even the one that there is.
+      if (end < values.length) values.length = end;
       table.array = values;
     }
     return table;

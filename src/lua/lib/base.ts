@@ -329,6 +329,7 @@ export function openBase(state: LuaState): void {
   globals.setField("_LUNATIK_VERSION", "Lunatik 4.4");
   state.loaded.set("_G", globals);
   machine.iterators = { next, ipairsStep };
+  machine.select = functions["select"];
   const { pairs } = functions;
   setResumable(pairs!, (...args) => {
     const handler = args.length === 0 ? undefined : machine.metatableOf(args[0])?.get("__pairs");

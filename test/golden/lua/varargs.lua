@@ -197,3 +197,59 @@ print(pcall(function(...t) t() end))
 -- output
 false	test:1: attempt to index a nil value (field 'x')
 false	test:2: attempt to call a table value (local 't')
+
+-- lua select of extra arguments one by one, in loops and in parentheses
+local function each(...)
+  local text = ""
+  for i = 1, select("#", ...) do text = text .. tostring((select(i, ...))) .. "," end
+  return text
+end
+print(each(), each(nil), each(1, nil, "x", nil))
+local function at(i, ...) local value = select(i, ...) return value end
+print(at(1), at(3, "a", "b"), at(2, "a", nil, "c"), at("2", "a", "b"), at(-1, "a", "b"), at("#", "a", "b"))
+for _, i in ipairs({ 0, -3, "x" }) do print(pcall(at, i, "a", "b")) end
+do
+  local select = function(i, ...) return "own", i, ... end
+  local function own(...) local value = select("#", ...) return value, (select(1, ...)) end
+  print(own("a", "b"))
+end
+-- output
+	nil,	1,nil,x,nil,
+nil	nil	nil	b	b	2
+false	test:7: bad argument #1 to 'select' (index out of range)
+false	test:7: bad argument #1 to 'select' (index out of range)
+false	test:7: bad argument #1 to 'select' (number expected, got string)
+own	own
+
+-- lua calls with two, three and more results of a last call
+local function give(n) local t = {} for i = 1, n do t[i] = i end return table.unpack(t, 1, n) end
+local function count(...) return select("#", ...), ... end
+for n = 0, 5 do print(count(give(n))) print(count("a", give(n))) print((count(give(n)))) end
+local function tail(n) return count("t", give(n)) end
+for n = 0, 4 do print(tail(n)) end
+print(count(nil, give(2)), math.max(give(3)), ("x"):rep(give(2)), string.format("%d-%d-%d", give(3)))
+-- output
+0
+1	a
+0
+1	1
+2	a	1
+1
+2	1	2
+3	a	1	2
+2
+3	1	2	3
+4	a	1	2	3
+3
+4	1	2	3	4
+5	a	1	2	3	4
+4
+5	1	2	3	4	5
+6	a	1	2	3	4	5
+5
+1	t
+2	t	1
+3	t	1	2
+4	t	1	2	3
+5	t	1	2	3	4
+3	3	x	1-2-3
