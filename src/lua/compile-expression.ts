@@ -196,10 +196,13 @@ export class ExpressionEmitter extends ArithmeticEmitter {
     for (let i = links.length - 1; i >= 0; i--) {
       const link = links[i]!;
       const mark = this.mark(link, this.describe(link.left), this.describe(link.right));
-      this.emitOperation(link, target, `${mark}concat(${values[i]!.text},${right})`);
+      const isNumbered =
+        i === links.length - 1 && !this.isCold && isLabel(link.left) && isNumber(values.at(-1)!);
+      const operation = isNumbered ? `numbered(${this.unit.labelList()},` : "concat(";
+      this.emitOperation(link, target, `${mark}${operation}${values[i]!.text},${right})`);
       right = target;
     }
-    return { text: target, type: "any" };
+    return { text: target, type: values.every(isText) ? "string" : "any" };
   }
 
   // ---- tables
@@ -464,6 +467,9 @@ export class ExpressionEmitter extends ArithmeticEmitter {
   }
 }
 
+/** Longer texts are hardly names. */
+const MAX_LABEL = 24;
+
 /** How all results of a call are put into a list. */
 const SPREAD = "...list(";
 
@@ -505,6 +511,13 @@ export function nameOf({ line, column, name }: Extract<Expression, { kind: "glob
 /** The name of a field, when the key is one that is written down. */
 const fieldName = (key: Expression): string | undefined =>
   key.kind === "string" && IDENTIFIER.test(key.value) ? key.value : undefined;
+
+/** What makes a text with a number behind it a name that is made again and again. */
+const isLabel = (e: Expression): boolean => e.kind === "string" && e.value.length <= MAX_LABEL;
+const isNumber = ({ type }: Operand): boolean => type === "any" || type === "integer" || type === "small";
+
+/** Joined without a metamethod. */
+const isText = ({ type }: Operand): boolean => type === "string" || type === "integer" || type === "small";
 
 const mayBeItem = ({ type, max }: Operand): boolean =>
   type === "any" || type === "integer" || (type === "small" && max! > 0);

@@ -36,6 +36,7 @@ export const OPERATIONS = [
   "bnot",
   "len",
   "concat",
+  "numbered",
   "eq",
   "lt",
   "le",
@@ -126,9 +127,16 @@ export class Unit {
   /** Names that some function assigns as fields, or calls as methods. */
   readonly setters = new Set<string>();
   readonly methods = new Set<string>();
+  /** Lists of texts that were put together at some place, by the number at their end. */
+  #labelLists = 0;
 
   constructor(runsOnce: boolean) {
     this.runsOnce = runsOnce;
+  }
+
+  /** The name of another list for `numbered`. */
+  labelList(): string {
+    return `labels_${++this.#labelLists}`;
   }
 
   /** Functions that access a field of one name: the engine learns the hidden classes for each name. */
@@ -150,7 +158,8 @@ export class Unit {
         `if((v=t.fields.${name})!==undefined)return v;m=t.hash===undefined?t.metatable:undefined;}}` +
         `return index(o,"${name}");};`,
     );
-    return [...setters, ...methods].join("\n");
+    const lists = Array.from({ length: this.#labelLists }, (_, i) => `const labels_${i + 1}=[];`);
+    return [...setters, ...methods, ...lists].join("\n");
   }
 }
 

@@ -18,12 +18,24 @@ export class HashPart {
   #keys: Key[] = [];
   #values: LuaValue[] = [];
   #removed = 0;
+  /** Of the key that was last looked up. */
+  #seen = 0;
   /** One object for each boxed integer that is a key: a Map compares objects by identity. */
   #boxes: Map<string, LuaInt64> | undefined = undefined;
 
   get(key: Key): LuaValue {
     const place = this.place(key);
-    return place === undefined ? undefined : this.#values[place];
+    if (place === undefined) return undefined;
+    this.#seen = place;
+    return this.#values[place];
+  }
+
+  /** Assigns to a key that has a value, if it is the one that was last looked up: `t[k] = t[k] + 1`. */
+  putSeen(key: string, value: LuaValue): boolean {
+    const place = this.#seen;
+    if (value === undefined || this.#keys[place] !== key || this.#values[place] === undefined) return false;
+    this.#values[place] = value;
+    return true;
   }
 
   /** Where `key` is, or was before it was removed. */

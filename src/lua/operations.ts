@@ -26,6 +26,9 @@ const MAX_INDEX_CHAIN = 2000;
 /** Tables of such a chain that are passed in the time of one round. */
 const LINKS_PER_ROUND = 8;
 
+/** Texts that are kept for each place where one is put in front of a number. */
+const MAX_LABELS = 256;
+
 /** Calls a metamethod; the form decides what comes back. */
 export interface Invoke {
   two(handler: LuaValue, a: LuaValue, b: LuaValue): LuaResult;
@@ -225,6 +228,17 @@ export class Operations {
     return x === undefined
       ? this.#operandError("concatenate", a, 0)
       : this.#operandError("concatenate", b, 1);
+  };
+
+  /**
+   * `concat` of a text in the program and a number. The `labels` are what it gave: names that are made again are then
+   * found in tables at once, as the engine knows their hashes.
+   */
+  readonly numbered = (labels: string[], text: string, value: LuaValue): LuaResult => {
+    if (typeof value !== "number" || value < 0 || value >= MAX_LABELS) return this.concat(text, value);
+    const known = labels[value];
+    if (known !== undefined) this.#machine.charge(known.length);
+    return known ?? (labels[value] = this.concat(text, value) as string);
   };
 
   readonly eq = (a: LuaValue, b: LuaValue): LuaResult => {

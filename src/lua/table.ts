@@ -84,8 +84,8 @@ export class LuaTable {
   getText(key: string): LuaValue {
     if (key.length > LONG_TEXT) oweForText(key.length);
     if (this.hash !== undefined) {
-      const place = this.hash.place(key);
-      if (place !== undefined) return this.hash.valueAt(place);
+      const value = this.hash.get(key);
+      if (value !== undefined) return value;
     }
     return this.fieldCount === 0 ? undefined : this.fields[key];
   }
@@ -99,7 +99,10 @@ export class LuaTable {
       } else if (value !== undefined) this.append(value);
       return;
     }
-    if (typeof key === "string" && key.length > LONG_TEXT) oweForText(key.length);
+    if (typeof key === "string") {
+      if (key.length > LONG_TEXT) oweForText(key.length);
+      else if (this.hash?.putSeen(key, value) === true) return;
+    }
     const place = this.hash?.place(key);
     if (place !== undefined) this.hash!.put(place, value);
     else if (typeof key === "string" && this.fieldCount > 0 && key in this.fields) this.fields[key] = value;

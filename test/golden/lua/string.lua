@@ -199,3 +199,22 @@ true	53
 true	45
 false	test:3: bad argument #1 to 'byte' (string expected, got nil)
 53	97	nil
+
+-- lua a text in front of numbers, again and again
+local function name(i) return "key" .. i end
+local t, same = {}, true
+for _ = 1, 2 do
+  for _, i in ipairs({ 0, 7, 255, 256, -1, 9007199254740993, "7", "x" }) do t[name(i)] = i same = same and name(i) == "key" .. tostring(i) end
+end
+print(same, t.key0, t.key7, t.key255, t.key256, t["key-1"], t.key9007199254740993, t.keyx)
+for i = 1, 3 do print(pcall(name, nil), pcall(name, {}), name(setmetatable({}, { __concat = function(a) return a .. i end }))) end
+local function other(i) return "id" .. i, "key" .. i, i .. "key" end
+for i = 1, 3 do print(other(i)) end
+-- output
+true	0	7	255	256	-1	9007199254740993	x
+false	false	key1
+false	false	key2
+false	false	key3
+id1	key1	1key
+id2	key2	2key
+id3	key3	3key

@@ -181,3 +181,28 @@ print(n)
 -- output
 2001000	1	2000
 1000
+
+-- lua computed names that are read, written, removed and written again
+local t = {}
+local function key(i) return "k" .. i * 31 % 97 end
+for i = 1, 400 do
+  local k = key(i)
+  t[k] = (t[k] or 0) + i
+  if i % 3 == 0 then t[k] = nil t[k] = t[k] end
+  if i % 7 == 0 then local v = t[k] t[k] = nil t["n" .. i] = v t[k] = v end
+  if i % 50 == 0 then for j = 1, 97 do if j % 4 ~= 0 then t["k" .. j] = nil end end end
+end
+local count, sum = 0, 0
+for _, v in pairs(t) do count = count + 1 sum = sum + v end
+print(count, sum)
+local u = setmetatable({}, { __newindex = function(_, k) print("new", k) end })
+rawset(u, "a-b", 1)
+local k = "a-" .. "b"
+print(u[k]) u[k] = nil u[k] = 5 print(u[k]) rawset(u, k, 2) print(u[k]) u[k] = u[k] + 1 print(u[k])
+-- output
+63	16573
+1
+new	a-b
+nil
+2
+3
