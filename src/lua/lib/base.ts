@@ -367,8 +367,26 @@ function errorValue(error: LuaError): LuaValue {
   return error.value === undefined ? "<no error object>" : error.value;
 }
 
+/** So many digits are below 2^53 in every base. */
+const SHORT_DIGITS = 10;
+
+/** The value of a few digits without a sign or spaces; -1 for any other text. */
+function shortInBase(text: string, radix: number): number {
+  if (text.length === 0 || text.length > SHORT_DIGITS) return -1;
+  let value = 0;
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    const digit = c <= 57 ? c - 48 : (c | 32) - 87;
+    if (digit < 0 || digit >= radix || (c > 57 && digit < 10)) return -1;
+    value = value * radix + digit;
+  }
+  return value;
+}
+
 function parseInBase(text: string, radix: number): LuaValue {
   owe(text.length >> 2);
+  const plain = shortInBase(text, radix);
+  if (plain >= 0) return plain;
   const match = /^[ \t\n\v\f\r]*(-?)([0-9a-z]+)[ \t\n\v\f\r]*$/i.exec(text);
   if (!match) return undefined;
   let value = 0n;

@@ -352,17 +352,30 @@ function literalPrefix(items: readonly Item[]): string {
   return prefix;
 }
 
-function firstSet(items: readonly Item[]): Uint8Array | undefined {
-  const first = new Uint8Array(256);
-  for (const item of items) {
+/** What a match of items can begin with: these characters, or the end of the subject as well. */
+export interface Leading {
+  readonly set: Uint8Array;
+  readonly atEnd: boolean;
+}
+
+/** What the items from `from` on can begin with; undefined when it cannot be told. */
+export function leading(items: readonly Item[], from: number): Leading | undefined {
+  const set = new Uint8Array(256);
+  for (const item of items.slice(from)) {
     if (isEmpty(item)) continue;
+    if (item.op === ITEM.end) return { set, atEnd: true };
     if (item.op === ITEM.balance) {
-      first[item.index] = 1;
-      return first;
+      set[item.index] = 1;
+      return { set, atEnd: false };
     }
     if (item.op !== ITEM.single || item.set === ANY) return undefined;
-    for (let c = 0; c < 256; c++) first[c]! |= item.set[c]!;
-    if (item.repeat === REPEAT.once || item.least === 1) return first;
+    for (let c = 0; c < 256; c++) set[c]! |= item.set[c]!;
+    if (item.repeat === REPEAT.once || item.least === 1) return { set, atEnd: false };
   }
   return undefined;
+}
+
+function firstSet(items: readonly Item[]): Uint8Array | undefined {
+  const first = leading(items, 0);
+  return first?.atEnd === false ? first.set : undefined;
 }

@@ -131,6 +131,8 @@ class Substitution {
   private readonly text: string;
   private readonly pattern: Pattern;
   private readonly replacement: LuaValue;
+  /** The replacement, when it is a text without captures. */
+  private readonly literal: string | undefined;
   private out = "";
   /** Offset up to which the subject is in `out`. */
   private copied = 0;
@@ -140,6 +142,7 @@ class Substitution {
     this.text = text;
     this.pattern = pattern;
     this.replacement = replacement;
+    this.literal = typeof replacement === "string" && !replacement.includes("%") ? replacement : undefined;
   }
 
   run(limit: number): [string, number] {
@@ -167,7 +170,7 @@ class Substitution {
   }
 
   private replace(start: number, end: number): void {
-    const value = this.value(start, end);
+    const value = this.literal ?? this.value(start, end);
     if (value === undefined || value === false) return;
     let piece: string;
     if (typeof value === "string") piece = value;
@@ -196,7 +199,6 @@ class Substitution {
 
   private expand(template: string, start: number, end: number): string {
     let at = template.indexOf("%");
-    if (at < 0) return template;
     this.state.spend(template.length >> 2);
     let out = "";
     let from = 0;

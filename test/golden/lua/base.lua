@@ -117,3 +117,22 @@ false	bad argument #1 to 'warn' (string expected, got no value)
 false	bad argument #1 to 'warn' (string expected, got table)
 false	bad argument #2 to 'warn' (string expected, got table)
 0
+
+-- lua tonumber of few digits in a base
+print(tonumber("9", 10), tonumber("zzzzzzzzzz", 36), tonumber("zzzzzzzzzzz", 36), tonumber("0000000000012", 3), tonumber("Fe", 16), tonumber("-0", 16))
+for _, s in ipairs({ "", "2", "@", "`", "[", "_1", "1_", "\2331", "a:", ":a", "/1", " 11 ", "1\0" }) do print(tonumber(s, 2), tonumber(s, 16), tonumber(s, 36)) end
+-- output
+9	3656158440062975	131621703842267135	5	254	0
+nil	nil	nil
+nil	2	2
+nil	nil	nil
+nil	nil	nil
+nil	nil	nil
+nil	nil	nil
+nil	nil	nil
+nil	nil	nil
+nil	nil	nil
+nil	nil	nil
+nil	nil	nil
+3	17	37
+nil	nil	nil

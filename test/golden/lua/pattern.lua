@@ -298,3 +298,84 @@ a11 b22	2
 print(pcall(function() ("abc"):gsub("b", function() error("no", 0) end) end))
 -- output
 false	no
+
+-- lua lazy repetitions, searched often
+local function every(text, pattern)
+  local first, all
+  for _ = 1, 40 do
+    local found = table.concat({ tostring(text:match(pattern)), (text:gsub(pattern, "<%0>")), (text:gsub(pattern, "-")) }, "|")
+    first = first or found
+    all = (all == nil or all) and found == first
+  end
+  return first .. (all and "" or " differs")
+end
+for _, pattern in ipairs({ "^%s*(.-)%s*$", "(.-)%s*$", "(.-)()%s*=", "a-b?$", "[^%w]-%f[%w]%w", "(%a-)[%d_]-;", ".-%b()", "(.-)%1x", "[^\0-\255]-y", "[\0-\255]-y", "%w-[a-z]*$" }) do
+  for _, text in ipairs({ "  two words\t", "", "aab", "k = v;", "x_1; y(a(b))y", "ababxzy" }) do print(every(text, pattern)) end
+end
+-- output
+two words|<  two words	>|-
+|<>|-
+aab|<aab>|-
+k = v;|<k = v;>|-
+x_1; y(a(b))y|<x_1; y(a(b))y>|-
+ababxzy|<ababxzy>|-
+  two words|<  two words	>|-
+|<>|-
+aab|<aab>|-
+k = v;|<k = v;>|-
+x_1; y(a(b))y|<x_1; y(a(b))y>|-
+ababxzy|<ababxzy>|-
+nil|  two words	|  two words	
+nil||
+nil|aab|aab
+k|<k => v;|- v;
+nil|x_1; y(a(b))y|x_1; y(a(b))y
+nil|ababxzy|ababxzy
+|  two words	<>|  two words	-
+|<>|-
+aab|<aab>|-
+|k = v;<>|k = v;-
+|x_1; y(a(b))y<>|x_1; y(a(b))y-
+|ababxzy<>|ababxzy-
+  t|<  t>wo< w>ords	|-wo-ords	
+nil||
+a|<a>ab|-ab
+k|<k>< = v>;|--;
+x|<x><_1><; y><(a><(b><))y>|------
+a|<a>babxzy|-babxzy
+nil|  two words	|  two words	
+nil||
+nil|aab|aab
+v|k = <v;>|k = -
+x|<x_1;> y(a(b))y|- y(a(b))y
+nil|ababxzy|ababxzy
+nil|  two words	|  two words	
+nil||
+nil|aab|aab
+nil|k = v;|k = v;
+x_1; y(a(b))|<x_1; y(a(b))>y|-y
+nil|ababxzy|ababxzy
+nil|  two words	|  two words	
+nil||
+nil|aab|aab
+nil|k = v;|k = v;
+|<x>_1; y(a(b))y|-_1; y(a(b))y
+ab|<ababx>zy|-zy
+nil|  two words	|  two words	
+nil||
+nil|aab|aab
+nil|k = v;|k = v;
+y|x_1; <y>(a(b))<y>|x_1; -(a(b))-
+y|ababxz<y>|ababxz-
+nil|  two words	|  two words	
+nil||
+nil|aab|aab
+nil|k = v;|k = v;
+x_1; y|<x_1; y><(a(b))y>|--
+ababxzy|<ababxzy>|-
+|  two words	<>|  two words	-
+|<>|-
+aab|<aab>|-
+|k = v;<>|k = v;-
+y|x_1; y(a(b))<y>|x_1; y(a(b))-
+ababxzy|<ababxzy>|-
