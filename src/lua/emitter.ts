@@ -266,7 +266,7 @@ export class Emitter {
   /** The same for a call. */
   protected markCall(call: CallExpression, name: string | undefined): string {
     const isOpen = call.args.at(-1)?.kind === "call" || call.args.at(-1)?.kind === "vararg";
-    const given = isOpen ? undefined : call.args.length + (call.method === undefined ? 0 : 1);
+    const given = call.args.length + (call.method === undefined ? 0 : 1) - (isOpen ? 1 : 0);
     this.unit.marks.push({ in: this.#place, line: call.line, names: [name], given, isCall: true });
     return `\n/*${this.unit.marks.length - 1}*/`;
   }

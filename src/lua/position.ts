@@ -22,7 +22,7 @@ export interface Site {
   readonly line: number;
   /** How the failing value is called in messages, such as `local 'x'`; for arithmetic, one for each operand. */
   readonly names: readonly (string | undefined)[];
-  /** For a call, how many arguments it gives, where that is known. */
+  /** For a call, how many arguments it gives at least; a last one that is a call may give more, or none. */
   readonly given?: number | undefined;
   readonly isCall?: boolean;
 }

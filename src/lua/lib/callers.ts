@@ -42,7 +42,7 @@ export function guardFromNative(
 export interface Callee {
   readonly name: string;
   readonly isMethod: boolean;
-  /** How many arguments it got, where that is known. */
+  /** How many arguments it got at least, where that is known. */
   readonly given: number | undefined;
   /** `chunk:line: ` of the caller. */
   readonly position: string;

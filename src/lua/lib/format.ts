@@ -145,11 +145,11 @@ function convert(state: LuaState, directive: Directive, value: LuaValue, argumen
     }
     case "c": {
       if (problem !== undefined) raise(problem);
-      const code = int64.low(checkInteger(value, argument, "format")) & 0xff;
+      const code = int64.low(checkInteger(value, argument, "format", false)) & 0xff;
       return pad(String.fromCharCode(code), directive);
     }
     default: {
-      const integer = typeof value === "number" ? value : checkInteger(value, argument, "format");
+      const integer = typeof value === "number" ? value : checkInteger(value, argument, "format", false);
       if (problem !== undefined) raise(problem);
       return number(directive, integer);
     }

@@ -373,3 +373,15 @@ print(load("local <const> a, b <close> = 1, nil") ~= nil)
 true
 nil	[string "local <close> a, b = nil"]:1: multiple to-be-closed variables in local list
 true
+
+-- lua a coroutine is closed inside xpcall: its handler is not for errors of closing methods (kernel)
+local function fails(text) return setmetatable({}, { __close = function(_, e) print("closing", e) error(text, 0) end }) end
+local function handler(m) print("handler", m) return { m } end
+local function close(f) local co = coroutine.create(f) coroutine.resume(co) print(coroutine.close(co)) end
+close(function() local x <close> = fails("outside") xpcall(coroutine.yield, handler) end)
+close(function() xpcall(function() local x <close> = fails("inside") coroutine.yield() end, handler) end)
+-- output
+closing	nil
+false	outside
+closing	nil
+false	inside

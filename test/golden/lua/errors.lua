@@ -698,3 +698,19 @@ false	test:29: attempt to perform bitwise operation on a string value (constant 
 false	test:30: attempt to perform bitwise operation on a table value (local 'k')
 false	test:31: attempt to call a nil value (field '?')
 false	test:32: attempt to index a nil value (field '?')
+
+-- lua nil before a call that gives nothing is no missing argument
+local function nothing() end
+print(pcall(function() return ("%d %s"):format(nil, nothing()) end))
+print(pcall(function() return string.rep("x", nil, nothing()) end))
+print(pcall(function() return string.rep(nil, nothing()) end))
+print(pcall(function() return math.ult(nil, nothing()) end))
+print(pcall(function() return math.ult(1, nothing()) end))
+print(pcall(function() return ("%d %s"):format(1, nothing()) end))
+-- output
+false	test:2: bad argument #1 to 'format' (number expected, got nil)
+false	test:3: bad argument #2 to 'rep' (number expected, got nil)
+false	test:4: bad argument #1 to 'rep' (string expected, got nil)
+false	test:5: bad argument #1 to 'ult' (number expected, got nil)
+false	test:6: bad argument #2 to 'ult' (number expected, got no value)
+false	test:7: bad argument #2 to 'format' (no value)
