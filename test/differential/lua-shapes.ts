@@ -351,7 +351,8 @@ function metamethods(s: Source): string {
     const [left, right] = [tree(c.below(depth)), tree(c.below(depth))];
     return c.weighted<() => string>([
       [6, () => `(${left} ${c.pick(ARITHMETIC)} ${right})`],
-      [2, () => `(${left} .. keep(${right}))`],
+      // No numeral: one beyond 64 bits would be a float in standard Lua.
+      [2, () => `(${left} .. keep(${/^(o2?|"s")$/.test(right) ? right : `"s"`}))`],
       [2, () => `(${left} ${c.pick(COMPARISON)} ${right})`],
       [1, () => `(-${left})`],
       [1, () => `(~${left})`],
@@ -745,7 +746,7 @@ function errors(s: Source): string {
       [
         2,
         () =>
-          `${before}local ok, e, x = xpcall(function(...) ${body(false)} end, function(m) ${c.pick(["n = n + 1", "print('h', show(m))", ""])} return ${c.pick(["m", "{ m }", "show(m)", "n, m", "false"])} end, 1, nil) print("x", ok, show(e), x)${after}`,
+          `${before}guarded(1) local ok, e, x = xpcall(function(...) ${body(false)} end, function(m) ${c.pick(["n = n + 1", "print('h', show(m))", ""])} return ${c.pick(["m", "{ m }", "show(m)", "n, m", "false"])} end, 1, nil) guarded(-1) print("x", ok, show(e), x)${after}`,
       ],
       [
         1,
@@ -905,7 +906,7 @@ local function spread(...)
 end
 local function drive(f)
   local isDone = false
-  local co = coroutine.wrap(function(...) f(...) isDone = true end)
+  local co = coroutine.wrap(function(...) grow() f(...) isDone = true end)
   for i = 1, 60 do
     local text = spread(pcall(co, i))
     print("resumed", text)
@@ -913,11 +914,11 @@ local function drive(f)
   end
 end
 local function driveAndClose(n, f)
-  local co = coroutine.create(f)
+  local co = coroutine.create(function(...) grow() return f(...) end)
   for i = 1, n do
     print("resumed", spread(coroutine.resume(co, i)))
     if coroutine.status(co) == "dead" then break end
   end
-  print("closed", spread(coroutine.close(co)), coroutine.status(co))
+  print("closed", spread(close(co)), coroutine.status(co))
 end
 `;
