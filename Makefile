@@ -1,7 +1,7 @@
 # The commands of the tree. Everything installs what it needs: start anywhere.
 NPM := npm --no-update-notifier
 
-.PHONY: setup demo check test test-nodes bench tools clean
+.PHONY: setup demo check test test-nodes test-long bench tools clean
 
 setup: node_modules/.package-lock.json dist/.built
 
@@ -31,6 +31,10 @@ test: setup tools
 # All tests on every Node.js release line that we support; NODES="22 24" and PROJECTS=unit choose.
 test-nodes: setup tools
 	@NODES="$(NODES)" PROJECTS="$(PROJECTS)" scripts/test-nodes.sh
+
+# What a release asks of the Lua compiler: PROGRAMS=100000 random programs against lua5.4, MINUTES=10 of each fuzzer.
+test-long: setup tools
+	@scripts/test-long.sh
 
 bench: setup
 	@scripts/install-tools.sh bench
