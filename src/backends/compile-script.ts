@@ -43,6 +43,9 @@ export class EntryRefused extends Error {
   override readonly name = "EntryRefused";
 }
 
+/** How hooks get their packets: as links of netfilter, or asked by rules. */
+export type HookForm = "netfilter" | "rule";
+
 /** Families whose tables have the match `bpf`. */
 const ASKING_FAMILIES: readonly number[] = [
   NFPROTO.NFPROTO_UNSPEC,
@@ -99,7 +102,7 @@ export class LoadedScript {
   }
 
   /** All hooks, then all matches, as programs. Throws `HooksRefused` when one of them, or a part of one, cannot be compiled. */
-  compile(layout: KernelLayout): CompiledScript {
+  compile(layout: KernelLayout, form: HookForm = "netfilter"): CompiledScript {
     const diagnostics = this.hooks.flatMap((hook, i) =>
       typeof hookOf(hook) === "function" ? [] : [this.#refused(notCallable(i))],
     );
@@ -107,8 +110,8 @@ export class LoadedScript {
       ...this.extensions.flatMap((each) => whyNoProgram(each)).map((each) => this.#refused(each)),
     );
     if (diagnostics.length > 0) throw new HooksRefused(diagnostics);
-    const compiled = this.#compile([...this.hooks, ...this.matches], layout);
-    const refusals = "refusals" in compiled ? compiled.refusals : this.#each(layout);
+    const compiled = this.#compile([...this.hooks, ...this.matches], layout, form);
+    const refusals = "refusals" in compiled ? compiled.refusals : this.#each(layout, form);
     if (refusals.length > 0 || !("hooks" in compiled))
       throw new HooksRefused(refusals.toSorted(byPlace).map((refusal) => this.#refused(refusal)));
     return compiled;
@@ -126,6 +129,7 @@ export class LoadedScript {
   #compile(
     registered: readonly (HookRegistration | MatchExtension)[],
     layout: KernelLayout,
+    form: HookForm,
   ): CompiledScript | CannotCompile {
     const { state, natives } = this.runtime;
     const script = {
@@ -138,7 +142,7 @@ export class LoadedScript {
       const own = registered.length === 1 ? name : `${name.slice(0, 12)}_${i + 1}`;
       return "kind" in each
         ? { name: own, form: "match", match: matchOf(each) as LuaFunction, userargs: this.#userargs }
-        : { name: own, hook: hookOf(each) as LuaFunction, mark: each.mark };
+        : { name: own, form, hook: hookOf(each) as LuaFunction, mark: each.mark };
     });
     try {
       return compileHooks(script, sources, layout);
@@ -149,10 +153,10 @@ export class LoadedScript {
   }
 
   /** What is in the way, hook by hook: the first of them would hide the others. */
-  #each(layout: KernelLayout): Refusal[] {
+  #each(layout: KernelLayout, form: HookForm): Refusal[] {
     const found: Refusal[] = [];
     for (const registered of [...this.hooks, ...this.matches]) {
-      const compiled = this.#compile([registered], layout);
+      const compiled = this.#compile([registered], layout, form);
       for (const refusal of "hooks" in compiled ? compiled.refusals : [compiled])
         if (!found.some((other) => isSame(other, refusal))) found.push(refusal);
     }

@@ -7,11 +7,13 @@
  * counted; a priority that something else has is moved; a packet that a program cannot decide is accepted, and the log says so.
  */
 
+import { refusalOf } from "../bpf/probes.ts";
 import { eventText } from "../compiler/event-text.ts";
 import { EXAMPLE_LAYOUT, MAPS } from "../compiler/target.ts";
 import { RingBufferReader } from "../linux/bpf.ts";
 import { requireCapability } from "../linux/capabilities.ts";
 import { atomicTimeOffset } from "../linux/clock.ts";
+import { UnsupportedError } from "../linux/errors.ts";
 import { whyNoSystemCalls } from "../linux/ffi.ts";
 import { withinNamespace } from "../linux/netns.ts";
 import { LuaError, ScriptAbort } from "../lua/error.ts";
@@ -20,16 +22,19 @@ import { logLines, oneLine } from "../runtime/runtime.ts";
 import type { Backend, Diagnostic, EventSink, Running, Script } from "./backend.ts";
 import { checkScript } from "./check-script.ts";
 import { HooksRefused, LoadedScript, type LoadOptions } from "./compile-script.ts";
+import { putRules } from "./hook-rules.ts";
 import { KernelPrograms, kernelLayout } from "./kernel-programs.ts";
 import { LiveKernel } from "./live-kernel.ts";
 import { kernelToLoadWith } from "./loading-kernel.ts";
-import { type AttachedHook, attachHooks } from "./netfilter-links.ts";
+import { type AttachedHook, attachHooks, type PlacedHook } from "./netfilter-links.ts";
 import { type PinnedMatch, pinHooks } from "./pinned-hooks.ts";
 import { moveToMaps } from "./shared-tables.ts";
 
 export interface EbpfOptions extends LoadOptions {
   /** Name of the network namespace, or a path to one; default: that of this process. */
   readonly netns?: string;
+  /** How hooks get packets; default: links where the kernel has them, otherwise rules. */
+  readonly attach?: "links" | "rules";
   /** Keeps the hooks under this name when the process ends. */
   readonly pin?: string;
 }
@@ -60,7 +65,7 @@ export interface EbpfRunning extends Omit<Running, "counters"> {
   /** Hooks that the script registered. */
   readonly hookCount: number;
   /** Where they run; a hook for both families is there twice. */
-  readonly attached: readonly AttachedHook[];
+  readonly attached: readonly PlacedHook[];
   readonly matches: readonly OfferedMatch[];
 }
 
@@ -131,10 +136,12 @@ function loadProblem(message: string, isExpected: boolean): Diagnostic {
   };
 }
 
+const hasLinks = (): boolean => refusalOf("BPF_PROG_TYPE_NETFILTER", "") === undefined;
+
 class KernelRun implements EbpfRunning {
   readonly finished: Promise<void>;
   readonly hookCount: number;
-  readonly attached: readonly AttachedHook[];
+  readonly attached: readonly PlacedHook[];
   readonly matches: readonly OfferedMatch[];
   readonly #sink: EventSink;
   readonly #undo: (() => void)[] = [];
@@ -156,7 +163,10 @@ class KernelRun implements EbpfRunning {
       if (matches.length > 0 && options.pin === undefined)
         throw new PinRequired(`rules find the match '${matches[0]!.name}' by its path`);
       loaded.enter();
-      const compiled = loaded.compile(kernelLayout());
+      const asksRules = (options.attach ?? (hasLinks() ? "links" : "rules")) === "rules";
+      if (asksRules && options.pin !== undefined && loaded.hooks.length > 0)
+        throw new UnsupportedError("hooks that rules ask cannot be pinned", "leave --pin out");
+      const compiled = loaded.compile(kernelLayout(), asksRules ? "rule" : "netfilter");
       const timeOffset = atomicTimeOffset();
       const settings = { budget: BigInt(options.budget ?? DEFAULT_BUDGET), timeOffsetNs: timeOffset() };
       const kept = this.#until(
@@ -182,9 +192,14 @@ class KernelRun implements EbpfRunning {
       });
       const programs = loaded.hooks.map((hook, i) => ({ program: kept.programs[i]!, hook }));
       const asked = matches.map(({ name }, i) => ({ name, program: kept.programs[programs.length + i]! }));
-      this.attached = attachHooks(programs);
-      for (const { link } of this.attached) this.#until(link);
-      const pinned = options.pin === undefined ? [] : pinHooks(options.pin, this.attached, asked, kept.maps);
+      let links: readonly AttachedHook[] = [];
+      if (asksRules) this.attached = this.#until(putRules(programs)).placed;
+      else {
+        links = attachHooks(programs);
+        this.attached = links;
+        for (const { link } of links) this.#until(link);
+      }
+      const pinned = options.pin === undefined ? [] : pinHooks(options.pin, links, asked, kept.maps);
       this.matches = pinned.map((each, i) => {
         const { family, proto, hooks } = matches[i]!;
         return { ...each, family, proto, hooks };

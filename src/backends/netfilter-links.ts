@@ -22,13 +22,16 @@ export interface ProgramAtHook {
 }
 
 /** Where a hook runs. */
-export interface AttachedHook {
-  /** NFPROTO_IPV4 or NFPROTO_IPV6 */
+export interface PlacedHook {
+  /** NFPROTO_IPV4 or NFPROTO_IPV6; of rules NFPROTO_INET, too. */
   readonly family: number;
   readonly hooknum: number;
   /** What the script asked for, or the nearest that there is. */
   readonly wanted: number;
   readonly priority: number;
+}
+
+export interface AttachedHook extends PlacedHook {
   readonly link: NetfilterLink;
 }
 

@@ -16,7 +16,7 @@ const HINT = "Try 'moonhook run --help'.";
 /** Options that mean something on one backend only. */
 const SIM_ONLY = ["pcap", "write", "local"];
 const NFQUEUE_ONLY = ["fail"];
-const EBPF_ONLY = ["pin", "userargs"];
+const EBPF_ONLY = ["pin", "attach", "userargs"];
 const FOREIGN: Readonly<Record<string, readonly string[]>> = {
   sim: ["netns", ...NFQUEUE_ONLY, ...EBPF_ONLY],
   nfqueue: [...SIM_ONLY, ...EBPF_ONLY],
@@ -47,6 +47,11 @@ const commandLine: CommandLine = {
     pin: {
       value: "NAME",
       help: "ebpf: the hooks stay when this process ends, until 'moonhook stop NAME'",
+    },
+    attach: {
+      value: "HOW",
+      choices: ["links", "rules"],
+      help: "ebpf: rules of nf_tables ask the hooks; links, the default, need Linux 6.4 and priorities of their own",
     },
     userargs: {
       value: "TEXT",
@@ -102,6 +107,9 @@ async function run(line: ParsedLine, streams: Streams): Promise<number> {
   if (backend !== "sim") {
     const script = readScript(name);
     const netns = stringOption(line, "netns");
+    const attach = stringOption(line, "attach");
+    if (attach === "rules" && pinned !== undefined)
+      throw usageFailure("--attach rules: rules end with the process, and cannot be pinned", HINT);
     const { runLive } = await import("./run-live.ts");
     const options = {
       ...common,
@@ -110,6 +118,7 @@ async function run(line: ParsedLine, streams: Streams): Promise<number> {
       ...(netns === undefined ? {} : { netns }),
       ...(pinned === undefined ? {} : { pin: pinned }),
       ...userargsOption(line),
+      ...(attach === undefined ? {} : { attach: attach as "links" | "rules" }),
     } as const;
     return runLive(script, options, printer, streams);
   }

@@ -52,7 +52,8 @@ export interface CompiledScript {
 
 export interface HookSource {
   readonly name: string;
-  readonly form?: "netfilter";
+  /** Default: "netfilter". */
+  readonly form?: "netfilter" | "rule";
   readonly hook: LuaFunction;
   /** Only packets with this mark reach the hook; all do when it is left out. */
   readonly mark?: number;

@@ -5,7 +5,7 @@
 
 /** Where a program runs: what it is given, and what its results say. */
 export interface ProgramForm {
-  readonly name: "netfilter" | "match";
+  readonly name: "netfilter" | "rule" | "match";
   /** What its argument points to: the state of a hook, or the packet as socket filters see it. */
   readonly argument: "bpf_nf_ctx" | "__sk_buff";
   readonly results: { readonly accept: bigint; readonly drop: bigint };
@@ -22,6 +22,14 @@ export const FORMS = {
     name: "netfilter",
     argument: "bpf_nf_ctx",
     results: { accept: 1n, drop: 0n },
+    called: "hook",
+    fallback: "it is accepted",
+  },
+  /** BPF_PROG_TYPE_SOCKET_FILTER, asked by a rule of ours that drops what matches. */
+  rule: {
+    name: "rule",
+    argument: "__sk_buff",
+    results: { accept: 0n, drop: 1n },
     called: "hook",
     fallback: "it is accepted",
   },

@@ -4,7 +4,7 @@ import { NFT_MSG } from "../uapi/nf-tables.ts";
 import { NFNL_MSG_BATCH, NFNL_SUBSYS, nfnlType } from "../uapi/nfnetlink.ts";
 import { attributes, bytes, cstring, list, nest } from "../wire/attributes.ts";
 import { nfgenmsg } from "../wire/netlink.ts";
-import { i32be, struct, u16, u16be, u32be, u64be } from "../wire/struct.ts";
+import { bytes as byteField, i32be, struct, u16, u16be, u32, u32be, u64be } from "../wire/struct.ts";
 import { type NetlinkRequest, payloadLayout } from "./netlink-message.ts";
 
 const type = (message: number): number => nfnlType(NFNL_SUBSYS.NFNL_SUBSYS_NFTABLES, message);
@@ -42,8 +42,38 @@ export const chainAttributes = attributes("NFTA_CHAIN", {
   type: [7, cstring],
 });
 
+/** enum nft_verdict_attributes */
+const verdictAttributes = attributes("NFTA_VERDICT", { code: [1, u32be] });
+
 /** enum nft_data_attributes */
-const dataAttributes = attributes("NFTA_DATA", { value: [1, bytes] });
+const dataAttributes = attributes("NFTA_DATA", { value: [1, bytes], verdict: [2, nest(verdictAttributes)] });
+
+/** enum nft_immediate_attributes: a verdict, or a value for a register. */
+export const immediateAttributes = attributes("NFTA_IMMEDIATE", {
+  destination: [1, u32be],
+  data: [2, nest(dataAttributes)],
+});
+
+/** enum nft_match_attributes: an xtables match as an expression. */
+export const matchAttributes = attributes("NFTA_MATCH", {
+  name: [1, cstring],
+  revision: [2, u32be],
+  info: [3, bytes],
+});
+
+/**
+ * struct xt_bpf_info_v1, linux/netfilter/xt_bpf.h: a program by its descriptor. The union behind it holds a classic
+ * program or a path in other modes; the pointer at the end is the kernel's.
+ */
+export const bpfMatchInfo = struct("xt_bpf_info_v1", {
+  mode: u16,
+  elements: u16,
+  fd: u32,
+  unused: byteField(512),
+  filter: byteField(8),
+});
+/** enum xt_bpf_modes */
+export const XT_BPF_MODE_FD_ELF = 2;
 
 /** enum nft_meta_attributes */
 export const metaAttributes = attributes("NFTA_META", {

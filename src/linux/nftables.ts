@@ -1,5 +1,5 @@
 /**
- * Rules that send packets to queues, in tables that belong to this process: when it ends, however it ends, the kernel
+ * Rules that send packets to queues, or ask programs about them, in tables that belong to this process: when it ends, however it ends, the kernel
  * removes them (NFT_TABLE_F_OWNER).
  *
  * One base chain per hook point and priority. The expression `queue` says it best, but kernels may lack it
@@ -16,11 +16,14 @@ import type { NetlinkRequest } from "./netlink-message.ts";
 import { NetlinkSocket } from "./netlink-socket.ts";
 import {
   batch,
+  bpfMatchInfo,
   chainMessage,
   compareAttributes,
   DELETE_RULE,
   DELETE_TABLE,
   type expressionAttributes,
+  immediateAttributes,
+  matchAttributes,
   metaAttributes,
   NEW_CHAIN,
   NEW_RULE,
@@ -30,6 +33,7 @@ import {
   ruleMessage,
   tableMessage,
   targetAttributes,
+  XT_BPF_MODE_FD_ELF,
 } from "./nftables-messages.ts";
 
 type Expression = ValueOf<typeof expressionAttributes>;
@@ -48,6 +52,16 @@ export interface QueuedHook {
   readonly marks?: readonly number[];
   /** Packets pass when nobody serves the queue. */
   readonly bypass: boolean;
+}
+
+/** A program of ours that decides about the packets of a hook: those that it is true of are dropped. */
+export interface FilteredHook {
+  /** NFPROTO_IPV4, NFPROTO_IPV6 or NFPROTO_INET for both. */
+  readonly family: number;
+  readonly hooknum: number;
+  readonly priority: number;
+  /** Of type BPF_PROG_TYPE_SOCKET_FILTER; rules hold it from now on. */
+  readonly program: { readonly fd: number };
 }
 
 /**
@@ -73,6 +87,24 @@ export class OwnedTables {
    */
   install(hooks: readonly QueuedHook[]): QueueStatement {
     return this.#install(hooks, true);
+  }
+
+  /**
+   * Puts a chain in place for each program, all or none, in the order of `install`. Throws `ErrnoError`, or
+   * `UnsupportedError` when rules of this kernel cannot ask programs.
+   */
+  filter(hooks: readonly FilteredHook[]): void {
+    try {
+      this.#socket.transaction(batch(this.#filterRequests(hooks)));
+      for (const { family } of hooks) this.#families.add(family);
+    } catch (error) {
+      if (!(error instanceof ErrnoError) || error.code !== "ENOENT") throw error;
+      throw new UnsupportedError(
+        "rules of this kernel's nf_tables cannot ask programs",
+        "it needs CONFIG_NFT_COMPAT and CONFIG_NETFILTER_XT_MATCH_BPF",
+        { cause: error },
+      );
+    }
   }
 
   /** As `install`, with chains that no packet ever reaches. */
@@ -123,19 +155,42 @@ export class OwnedTables {
     }
   }
 
-  #requests(hooks: readonly QueuedHook[], statement: QueueStatement, attached: boolean): NetlinkRequest[] {
+  #filterRequests(hooks: readonly FilteredHook[]): NetlinkRequest[] {
     const table = this.#name;
+    return [
+      ...this.#tableRequests(hooks),
+      ...hooks.flatMap((hook, i) => {
+        const chain = `${chainName(hook)}_${i}`;
+        const { family, hooknum, priority } = hook;
+        const drop = verdictExpression(NF_VERDICT.NF_DROP);
+        return [
+          chainRequest(table, chain, family, { hooknum, priority }),
+          ruleRequest(table, chain, family, [programExpression(hook.program.fd), drop]),
+        ];
+      }),
+    ];
+  }
+
+  #tableRequests(hooks: readonly { readonly family: number }[]): NetlinkRequest[] {
     const families = [...new Set(hooks.map(({ family }) => family))];
     const flags = NFT_TABLE_F.NFT_TABLE_F_OWNER;
     const { NLM_F_CREATE, NLM_F_EXCL } = NLM_F;
+    return families.map((family) =>
+      tableRequest(NEW_TABLE, family, this.#name, NLM_F_CREATE | NLM_F_EXCL, { flags }),
+    );
+  }
+
+  #requests(hooks: readonly QueuedHook[], statement: QueueStatement, attached: boolean): NetlinkRequest[] {
+    const table = this.#name;
     return [
-      ...families.map((family) =>
-        tableRequest(NEW_TABLE, family, table, NLM_F_CREATE | NLM_F_EXCL, { flags }),
-      ),
-      ...hooks.flatMap((hook) => [
-        chainRequest(table, hook, attached),
-        ...ruleRequests(table, hook, statement),
-      ]),
+      ...this.#tableRequests(hooks),
+      ...hooks.flatMap((hook) => {
+        const { family, hooknum, priority } = hook;
+        return [
+          chainRequest(table, chainName(hook), family, attached ? { hooknum, priority } : undefined),
+          ...ruleRequests(table, hook, statement),
+        ];
+      }),
     ];
   }
 }
@@ -177,34 +232,54 @@ function tableRequest(
   };
 }
 
-const chainName = ({ hooknum, priority }: QueuedHook): string => `hook${hooknum}_priority${priority}`;
+type Place = Pick<QueuedHook, "hooknum" | "priority">;
 
-function chainRequest(table: string, hook: QueuedHook, attached: boolean): NetlinkRequest {
-  const { family, hooknum, priority } = hook;
-  const name = chainName(hook);
+const chainName = ({ hooknum, priority }: Place): string => `hook${hooknum}_priority${priority}`;
+
+/** Without a place no packet comes to the chain by itself. */
+function chainRequest(table: string, name: string, family: number, hook: Place | undefined): NetlinkRequest {
   return {
     type: NEW_CHAIN,
     flags: NLM_F_ACK | NLM_F_CREATE,
     payload: chainMessage.encode(
       { family },
-      attached
-        ? { table, name, hook: { hooknum, priority }, policy: NF_VERDICT.NF_ACCEPT, type: "filter" }
-        : { table, name },
+      hook ? { table, name, hook, policy: NF_VERDICT.NF_ACCEPT, type: "filter" } : { table, name },
     ),
     object: `chain "${name}"`,
   };
 }
 
-function ruleRequests(table: string, hook: QueuedHook, statement: QueueStatement): NetlinkRequest[] {
-  const chain = chainName(hook);
-  const last = statement === "queue" ? queueExpression(hook) : queueTarget(hook);
-  const conditions = hook.marks?.map((mark) => markIs(mark)) ?? [[]];
-  return conditions.map((condition) => ({
+function ruleRequest(
+  table: string,
+  chain: string,
+  family: number,
+  expressions: readonly Expression[],
+): NetlinkRequest {
+  return {
     type: NEW_RULE,
     flags: NLM_F_ACK | NLM_F_CREATE | NLM_F_APPEND,
-    payload: ruleMessage.encode({ family: hook.family }, { table, chain, expressions: [...condition, last] }),
-    object: `rule with statement ${statement} to queue ${hook.queue}`,
-  }));
+    payload: ruleMessage.encode({ family }, { table, chain, expressions: [...expressions] }),
+    object: `rule of ${expressions.map(({ name }) => name).join(", ")} in chain "${chain}"`,
+  };
+}
+
+function ruleRequests(table: string, hook: QueuedHook, statement: QueueStatement): NetlinkRequest[] {
+  const last = statement === "queue" ? queueExpression(hook) : queueTarget(hook);
+  const conditions = hook.marks?.map((mark) => markIs(mark)) ?? [[]];
+  return conditions.map((condition) =>
+    ruleRequest(table, chainName(hook), hook.family, [...condition, last]),
+  );
+}
+
+const verdictExpression = (code: number): Expression => ({
+  name: "immediate",
+  data: immediateAttributes.encode({ destination: NFT_REG.NFT_REG_VERDICT, data: { verdict: { code } } }),
+});
+
+/** True of the packets that the program is true of. */
+function programExpression(fd: number): Expression {
+  const info = bpfMatchInfo.encode({ mode: XT_BPF_MODE_FD_ELF, fd });
+  return { name: "match", data: matchAttributes.encode({ name: "bpf", revision: 1, info }) };
 }
 
 function markIs(mark: number): Expression[] {

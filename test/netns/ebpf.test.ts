@@ -332,6 +332,69 @@ netfilter.register{ pf = nf.proto.IPV4, hooknum = nf.inet.LOCAL_IN, priority = 0
     });
   });
 
+  describe("--attach rules", () => {
+    test("keeps the priority that something else has, for both families, and leaves nothing", async () => {
+      net.exec(net.server, "nft", [
+        "add table inet t; add chain inet t c { type filter hook input priority 0; }",
+      ]);
+      try {
+        const run = await armed(
+          file(
+            BAD.replace("IPV4", "INET")
+              .replace("getuint8(9)", "getuint8(packet:getuint8(0) >> 4 == 4 and 9 or 6)")
+              .replace("getstring(28)", "getstring(packet:getuint8(0) >> 4 == 4 and 28 or 48)"),
+          ),
+          net.server,
+          ...["--attach", "rules"],
+        );
+        expect(run.ready).toContain("1 hook in the kernel");
+        const { stdout: rules } = net.exec(net.server, "nft", ["list ruleset"]);
+        expect(rules).toContain("hook input priority filter");
+        expect(rules).toMatch(/xt match "?bpf"? drop/);
+        expect(answers(SERVER_V4, "1 bad", "2 good")).toEqual(["2 good"]);
+        expect(answers(SERVER_V6, "3 bad", "4 good")).toEqual(["4 good"]);
+        const { stdout, stderr } = await run.stop();
+        expect(stdout).toMatch(/^got\t5\t1 bad\ngot\t6\t2 good\ngot\t5\t3 bad\ngot\t6\t4 good\n/);
+        expect(stderr).not.toContain("is taken");
+        expect(net.exec(net.server, "nft", ["list ruleset"]).stdout).not.toContain("moonhook");
+        expect(answers(SERVER_V4, "1 bad", "2 good")).toEqual(["1 bad", "2 good"]);
+      } finally {
+        net.exec(net.server, "nft", ["delete table inet t"]);
+      }
+    });
+
+    test("goes when the process is killed, and hooks keep their order", async () => {
+      const hook = (name: string, priority: number) =>
+        `netfilter.register{ pf = nf.proto.IPV4, hooknum = nf.inet.LOCAL_IN, priority = ${priority},
+          hook = function(skb) print("${name}") return nf.action.ACCEPT end }`;
+      const ordered = await armed(
+        file(script([hook("b", 0), hook("a", 0), hook("c", 1)].join("\n"))),
+        net.server,
+        ...["--attach", "rules"],
+      );
+      answers(SERVER_V4, "x");
+      expect((await ordered.stop()).stdout.split("\n").slice(0, 3)).toEqual(["a", "b", "c"]);
+      const run = await armed(file(BAD), net.server, "--attach", "rules");
+      const number = scripts;
+      const { maps } = kernelObjects(nameOf(number));
+      expect(maps.length).toBeGreaterThan(0);
+      run.child.kill("SIGKILL");
+      await run.ended;
+      await eventually(
+        "the rules are gone",
+        () => !net.exec(net.server, "nft", ["list ruleset"]).stdout.includes("moonhook"),
+      );
+      await eventuallyGone(number, maps);
+      expect(answers(SERVER_V4, "1 bad", "2 good")).toEqual(["1 bad", "2 good"]);
+    });
+
+    test("cannot be pinned", () => {
+      const { status, stderr } = moonhook("run", file(BAD), "--attach", "rules", "--pin", TEST_PIN);
+      expect(status).toBe(2);
+      expect(stderr).toContain("--attach rules: rules end with the process, and cannot be pinned");
+    });
+  });
+
   test("a hook with a mark gets the packets of that mark only", async () => {
     const path = file(
       script(`netfilter.register{ pf = nf.proto.IPV4, hooknum = nf.inet.LOCAL_IN, priority = 0, mark = 7,
