@@ -22,6 +22,9 @@ export const sockaddr_ll = struct("sockaddr_ll", {
 /** sys/time.h */
 export const timeval = struct("timeval", { seconds: i64, microseconds: i64 });
 
+/** linux/if.h: the name, and flags in the union behind it. */
+export const ifreq = struct("ifreq", { name: bytes(16), flags: u16, pad: bytes(22) });
+
 /** time.h */
 export const timespec = struct("timespec", { seconds: i64, nanoseconds: i64 });
 

@@ -40,6 +40,8 @@ const DECLARATIONS = {
   recv: "int64_t recv(int, uintptr_t, size_t, int)",
   recvmmsg: "int recvmmsg(int, uintptr_t, uint32_t, int, uintptr_t)",
   close: "int close(int)",
+  // Variadic in C, as syscall below.
+  ioctl: "int ioctl(int, uint64_t, const void *)",
   setns: "int setns(int, int)",
   clock_gettime: "int clock_gettime(int, uintptr_t)",
   // The kernel gives no address above 2^47: a negative one is a failure.
@@ -186,6 +188,10 @@ export function closeLeftOvers(descriptors: readonly number[]): void {
 }
 
 export const close = (fd: number): void => void make("close", `descriptor ${fd}`, fd);
+
+/** ioctl(2) with a structure. */
+export const ioctl = (fd: number, request: number, value: Uint8Array, object: string): void =>
+  void make("ioctl", object, fd, request, value);
 
 /** setns(2): moves this thread only. */
 export const setns = (fd: number, type: number, object: string): void => void make("setns", object, fd, type);

@@ -35,3 +35,4 @@ export {
   linkMessage,
   RouteSocket,
 } from "./route.ts";
+export { TapDevice } from "./tap.ts";

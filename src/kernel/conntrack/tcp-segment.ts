@@ -71,6 +71,10 @@ export class TcpSegment {
     return (this.flags & TCPHDR.TCPHDR_RST) !== 0;
   }
 
+  get hasOptions(): boolean {
+    return this.optionsEnd > this.at + tcp.size;
+  }
+
   /** Result of `readOptions`. */
   scale = 0;
   optionFlags = 0;
@@ -91,7 +95,7 @@ export class TcpSegment {
   /** The highest sequence number that the segment says has arrived, selective acknowledgements included. */
   highestAck(): number {
     let highest = this.ack;
-    if (this.optionsEnd === this.at + tcp.size) return highest;
+    if (!this.hasOptions) return highest;
     forEachTcpOption(this.bytes, this.at + tcp.size, this.optionsEnd, (option, start, end) => {
       if (option !== TCPOPT.TCPOPT_SACK || end === start || (end - start) % 8 !== 0) return;
       for (let at = start + 4; at < end; at += 8) {

@@ -54,6 +54,8 @@ export function firstSegment(
 }
 
 function takeOptions(words: Int32Array, side: number, segment: TcpSegment): void {
+  // Without options the side keeps what it offered before.
+  if (!segment.hasOptions) return;
   segment.readOptions();
   words[side + SEEN.scale] = segment.scale;
   words[side + SEEN.flags] = (words[side + SEEN.flags]! & TCP_FLAG.BE_LIBERAL) | segment.optionFlags;

@@ -264,7 +264,9 @@ function beginAnew(connection: TrackedConnection, direction: number): void {
   words[at + WORD.lastFlags] = flags;
   words[side + SEEN.flags] = flags;
   const other = seenAt(at, direction);
+  const liberal = words[other + SEEN.flags]! & TCP_FLAG.BE_LIBERAL;
   words.fill(0, other, other + Object.keys(SEEN).length);
+  words[other + SEEN.flags] = liberal;
 }
 
 /** RFC 5961 §4: the answer to a SYN in the middle of a connection must not be taken for that to the last FIN. */

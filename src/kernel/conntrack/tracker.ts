@@ -473,7 +473,10 @@ const ERRORS_V4: ReadonlySet<number> = new Set([
   ICMP.ICMP_TIME_EXCEEDED,
   ICMP.ICMP_PARAMETERPROB,
 ]);
-/** Multicast listeners and neighbours: router solicitation and advertisement, neighbour solicitation and advertisement. */
+/**
+ * Multicast listeners; router solicitation and advertisement, neighbour solicitation and advertisement; multicast router
+ * discovery (RFC 4286), without its termination, 153.
+ */
 const UNTRACKED_V6: ReadonlySet<number> = new Set([
   ICMPV6.ICMPV6_MGM_QUERY,
   ICMPV6.ICMPV6_MGM_REPORT,
@@ -483,6 +486,8 @@ const UNTRACKED_V6: ReadonlySet<number> = new Set([
   135,
   136,
   ICMPV6.ICMPV6_MLD2_REPORT,
+  ICMPV6.ICMPV6_MRDISC_ADV,
+  152,
 ]);
 /** What whoever makes a connection may say of it; the rest is the kernel's own. */
 const SETTABLE_STATUS = IPS.IPS_SEEN_REPLY | IPS.IPS_ASSURED | IPS.IPS_FIXED_TIMEOUT;
