@@ -9,8 +9,8 @@ import { ErrnoError } from "../linux/errors.ts";
 import { possibleCpuCount } from "../linux/machine.ts";
 import { RawSender } from "../linux/raw-send.ts";
 import { RouteSocket } from "../linux/route.ts";
+import { LiveConntrack } from "./live-conntrack.ts";
 import { LiveDevices } from "./live-devices.ts";
-import { noConnections } from "./no-connections.ts";
 import { Stations } from "./stations.ts";
 
 /** Random numbers are fetched in blocks: asking the system for eight bytes costs a call each time. */
@@ -19,7 +19,7 @@ const RANDOM_BLOCK = 256;
 export class LiveKernel implements Kernel {
   readonly stations = new Stations();
   readonly devices: LiveDevices;
-  readonly conntrack = noConnections;
+  readonly conntrack = new LiveConntrack();
   readonly nowNs: () => bigint = realtimeClock();
   readonly #log: (level: LogLevel, text: string) => void;
   readonly #route = new RouteSocket();
@@ -90,6 +90,7 @@ export class LiveKernel implements Kernel {
 
   close(): void {
     this.#route.close();
+    this.conntrack.close();
     this.#sender?.close();
   }
 }

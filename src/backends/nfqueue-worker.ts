@@ -21,6 +21,7 @@ import {
 } from "./nfqueue-protocol.ts";
 import { mayWritePackets } from "./packet-writes.ts";
 import { QueueServer } from "./queue-server.ts";
+import { mayAskForConnections } from "./script-mentions.ts";
 
 /** Messages that may wait for the main thread before packets wait for it too: memory stays bounded. */
 const MAX_UNHANDLED = 64;
@@ -100,6 +101,7 @@ function loadScript(kernel: Kernel, sources: string[]): Runtime {
       return source;
     },
   });
+  if (mayAskForConnections(script.source)) kernel.conntrack.start();
   runtime.load(script.source, script.path);
   return runtime;
 }

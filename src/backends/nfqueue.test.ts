@@ -7,7 +7,6 @@ import { ErrnoError, UnsupportedError } from "../linux/errors.ts";
 import { LuaError, ScriptAbort } from "../lua/error.ts";
 import { hex } from "../wire/testing.ts";
 import { LiveDevices } from "./live-devices.ts";
-import { nfqueue } from "./nfqueue.ts";
 import {
   makeSharedState,
   readCounters,
@@ -200,12 +199,4 @@ describe("between the threads", () => {
     writeCounters(numbers, counters);
     expect(readCounters(numbers)).toEqual(counters);
   });
-});
-
-test("check says that conntrack marks cannot be read", () => {
-  const diagnostics = nfqueue.check({
-    path: "x.lua",
-    source: "return function(skb)\n  return skb:connmark()\nend",
-  });
-  expect(diagnostics).toMatchObject([{ code: "method-missing", severity: "error", position: { line: 2 } }]);
 });

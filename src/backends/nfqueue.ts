@@ -38,9 +38,6 @@ export interface NfqueueRunning extends Running {
   readonly stations: readonly ArmedStation[];
 }
 
-/** Methods that have no meaning here yet. */
-const LACKING = { connmark: "the nfqueue backend cannot read conntrack marks yet" };
-
 const LIMITED = {
   xtable: "rules cannot ask user space; matches run in the kernel, with --on ebpf --pin NAME",
 };
@@ -57,7 +54,7 @@ export interface NfqueueBackend extends Backend<NfqueueOptions> {
 
 export const nfqueue: NfqueueBackend = {
   name: "nfqueue",
-  check: (script: Script): Diagnostic[] => checkScript(script, LACKING, LIMITED),
+  check: (script: Script): Diagnostic[] => checkScript(script, {}, LIMITED),
   /**
    * Resolves when rules are in place. Rejects with `UnsupportedError` (no Linux, no koffi, no capability, no queueing
    * in this kernel), `ErrnoError` (ENOENT: no such namespace), or what the script's top level threw.

@@ -4,10 +4,12 @@
  */
 
 import { Skb } from "../kernel/skb.ts";
+import { UnsupportedError } from "../linux/errors.ts";
 import { type QueuedPacket, QueueSocket } from "../linux/nfqueue.ts";
-import { OwnedTables } from "../linux/nftables.ts";
+import { OwnedTables, type QueuedHook } from "../linux/nftables.ts";
 import { ETH_P } from "../uapi/if-ether.ts";
 import { NF_INET, NF_VERDICT, NFPROTO } from "../uapi/netfilter.ts";
+import { IP_CT, NF_CT_STATE } from "../uapi/nf-conntrack-common.ts";
 import { NFQA_SKB, NFQNL_MAX_COPY_RANGE } from "../uapi/nfnetlink-queue.ts";
 import type { Counters, PacketEvent, PacketPath, PacketVerdict } from "./backend.ts";
 import type { LiveKernel } from "./live-kernel.ts";
@@ -20,6 +22,14 @@ const { NF_INET_FORWARD, NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING } = NF_INET;
 
 /** Low numbers are what other programs use, and queue 0 is where the verdict QUEUE sends packets. */
 const FIRST_QUEUE = 7700;
+
+/** How rules tell the relation of a packet; what is left is invalid, or has not been tracked yet. */
+const TOLD_STATES = [
+  { state: NF_CT_STATE.ESTABLISHED, info: IP_CT.IP_CT_ESTABLISHED },
+  { state: NF_CT_STATE.RELATED, info: IP_CT.IP_CT_RELATED },
+  { state: NF_CT_STATE.NEW, info: IP_CT.IP_CT_NEW },
+  { state: NF_CT_STATE.NF_CT_STATE_UNTRACKED_BIT, info: IP_CT.IP_CT_UNTRACKED },
+];
 
 export interface QueueServerOptions {
   readonly kernel: LiveKernel;
@@ -37,7 +47,8 @@ export class QueueServer {
   readonly #options: QueueServerOptions;
   readonly #socket = new QueueSocket();
   readonly #tables: OwnedTables;
-  readonly #byQueue = new Map<number, Station>();
+  readonly #byQueue = new Map<number, { readonly station: Station; readonly info: number | undefined }>();
+  #tellsStates = false;
   readonly #skb = new Skb();
   #timeNs = 0n;
   #warned = false;
@@ -56,20 +67,38 @@ export class QueueServer {
   arm(stations: readonly Station[]): ArmedStation[] {
     const { failClosed, gso } = this.#options;
     const armed: ArmedStation[] = [];
+    const states: { state: number; queue: number }[][] = [];
     let next = FIRST_QUEUE;
-    for (const station of stations) {
+    const bind = (station: Station, info: number | undefined): number => {
       const queue = this.#socket.bindFree(next, { failOpen: !failClosed, gso });
       next = queue + 1;
-      this.#byQueue.set(queue, station);
+      this.#byQueue.set(queue, { station, info });
+      return queue;
+    };
+    for (const station of stations) {
       const { family, hooknum, priority } = station;
-      armed.push({ family, hooknum, priority, queue });
+      armed.push({ family, hooknum, priority, queue: bind(station, undefined) });
+      // Which queue a packet comes by tells how tracking relates it: nothing else does for the first of a connection.
+      const told = this.#options.kernel.conntrack.started ? TOLD_STATES : [];
+      states.push(told.map(({ state, info }) => ({ state, queue: bind(station, info) })));
     }
-    if (armed.length > 0) {
-      this.#tables.install(
-        armed.map((each, i) => ({ ...each, marks: stations[i]!.marks, bypass: !failClosed })),
-      );
-    }
+    const hooks = armed.map((each, i) => ({ ...each, marks: stations[i]!.marks, bypass: !failClosed }));
+    if (hooks.length > 0) this.#install(hooks, states);
     return armed;
+  }
+
+  /** Without nf_tables' `ct` connections are still found, but not those that only begin. */
+  #install(hooks: readonly QueuedHook[], states: readonly QueuedHook["states"][]): void {
+    if (this.#options.kernel.conntrack.started) {
+      try {
+        this.#tables.install(hooks.map((hook, i) => ({ ...hook, states: states[i]! })));
+        this.#tellsStates = true;
+        return;
+      } catch (error) {
+        if (!(error instanceof UnsupportedError)) throw error;
+      }
+    }
+    this.#tables.install(hooks);
   }
 
   /** Waits for packets (a fifth of a second at most) and answers those that came; returns how many. */
@@ -82,6 +111,7 @@ export class QueueServer {
       if (packet !== undefined) this.#handle(packet);
     }
     this.#socket.flush();
+    this.#options.kernel.conntrack.verdictsSent();
     return count;
   }
 
@@ -101,13 +131,14 @@ export class QueueServer {
 
   #handle(packet: QueuedPacket): void {
     const { queue, id } = packet;
-    const station = this.#byQueue.get(queue);
+    const { station, info } = this.#byQueue.get(queue) ?? {};
     const family = packet.protocol === ETH_P.ETH_P_IPV6 ? NFPROTO_IPV6 : NFPROTO_IPV4;
     if (station === undefined || !station.concerns(family, packet.mark)) {
       this.#socket.verdict(queue, id, NF_ACCEPT);
       return;
     }
     const skb = this.#load(packet);
+    this.#options.kernel.conntrack.begin(info, this.#tellsStates);
     const verdict = this.#run(station, family, skb);
     const payload = verdict === NF_DROP ? undefined : this.#rewritten(packet, skb);
     // A queued packet cannot be stolen: nobody would ever free it. For the stack both mean that it is gone.

@@ -1,9 +1,12 @@
-/** Connection tracking entries of this thread's namespace: list them, look one up. */
+/** Connection tracking entries of this thread's namespace: list them, look one up, make, change and remove one. */
 
-import { NETLINK } from "../uapi/netlink.ts";
+import { readFileSync } from "node:fs";
+import { NETLINK, NLM_F } from "../uapi/netlink.ts";
 import type { ValueOf } from "../wire/attributes.ts";
 import {
+  CT_DELETE,
   CT_GET,
+  CT_NEW,
   type connectionAttributes,
   connectionMessage,
   type tupleAttributes,
@@ -18,6 +21,9 @@ export type Connection = ValueOf<typeof connectionAttributes> & {
   /** AF_INET or AF_INET6. */
   readonly family: number;
 };
+
+/** What can be changed of an entry. */
+export type ConnectionChange = Pick<Connection, "mark" | "timeout">;
 
 export class ConntrackSocket {
   readonly #socket = new NetlinkSocket(NETLINK.NETLINK_NETFILTER);
@@ -41,6 +47,27 @@ export class ConntrackSocket {
     }
   }
 
+  /** A new entry; it needs both tuples and a timeout. Throws `ErrnoError`: EEXIST when a tuple is taken. */
+  create(family: number, values: Omit<Connection, "family">): void {
+    const { NLM_F_CREATE, NLM_F_EXCL } = NLM_F;
+    this.#tell(CT_NEW, NLM_F_CREATE | NLM_F_EXCL, family, values);
+  }
+
+  /** Throws `ErrnoError`: ENOENT when there is no such entry. */
+  update(family: number, original: ConnectionTuple, change: ConnectionChange): void {
+    this.#tell(CT_NEW, 0, family, { original, ...change });
+  }
+
+  /** Throws `ErrnoError`: ENOENT when there is no such entry. */
+  remove(family: number, original: ConnectionTuple): void {
+    this.#tell(CT_DELETE, 0, family, { original });
+  }
+
+  #tell(type: number, flags: number, family: number, values: Omit<Connection, "family">): void {
+    const payload = connectionMessage.encode({ family }, values);
+    this.#socket.request({ type, flags, payload, object: "conntrack entry" });
+  }
+
   close(): void {
     this.#socket.close();
   }
@@ -50,4 +77,13 @@ export class ConntrackSocket {
 export function decodeConnection(payload: Uint8Array): Connection {
   const { header, attributes } = connectionMessage.decode(payload);
   return { ...attributes, family: header.family };
+}
+
+/** A sysctl below net.netfilter of this thread's namespace; undefined when the kernel has none of that name. */
+export function conntrackNumber(name: "nf_conntrack_count" | "nf_conntrack_max"): number | undefined {
+  try {
+    return Number(readFileSync(`/proc/sys/net/netfilter/${name}`, "latin1"));
+  } catch {
+    return undefined;
+  }
 }

@@ -82,6 +82,9 @@ export const metaAttributes = attributes("NFTA_META", {
   source: [3, u32be],
 });
 
+/** enum nft_ct_attributes */
+export const ctAttributes = attributes("NFTA_CT", { destination: [1, u32be], key: [2, u32be] });
+
 /** enum nft_cmp_attributes */
 export const compareAttributes = attributes("NFTA_CMP", {
   source: [1, u32be],

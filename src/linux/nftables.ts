@@ -8,7 +8,7 @@
 
 import { NF_VERDICT, NFPROTO } from "../uapi/netfilter.ts";
 import { NETLINK, NLM_F } from "../uapi/netlink.ts";
-import { NFT_CMP, NFT_META, NFT_QUEUE_FLAG, NFT_REG, NFT_TABLE_F } from "../uapi/nf-tables.ts";
+import { NFT_CMP, NFT_CT, NFT_META, NFT_QUEUE_FLAG, NFT_REG, NFT_TABLE_F } from "../uapi/nf-tables.ts";
 import type { ValueOf } from "../wire/attributes.ts";
 import { u32 } from "../wire/struct.ts";
 import { ErrnoError, UnsupportedError } from "./errors.ts";
@@ -19,6 +19,7 @@ import {
   bpfMatchInfo,
   chainMessage,
   compareAttributes,
+  ctAttributes,
   DELETE_RULE,
   DELETE_TABLE,
   type expressionAttributes,
@@ -52,6 +53,8 @@ export interface QueuedHook {
   readonly marks?: readonly number[];
   /** Packets pass when nobody serves the queue. */
   readonly bypass: boolean;
+  /** Other queues for packets that tracking sees in a certain way: NF_CT_STATE bits. Needs CONFIG_NFT_CT. */
+  readonly states?: readonly { readonly state: number; readonly queue: number }[];
 }
 
 /** A program of ours that decides about the packets of a hook: those that it is true of are dropped. */
@@ -264,10 +267,17 @@ function ruleRequest(
 }
 
 function ruleRequests(table: string, hook: QueuedHook, statement: QueueStatement): NetlinkRequest[] {
-  const last = statement === "queue" ? queueExpression(hook) : queueTarget(hook);
-  const conditions = hook.marks?.map((mark) => markIs(mark)) ?? [[]];
-  return conditions.map((condition) =>
-    ruleRequest(table, chainName(hook), hook.family, [...condition, last]),
+  const chain = chainName(hook);
+  const marks = hook.marks?.map((mark) => markIs(mark)) ?? [[]];
+  const ways: { condition: Expression[]; queue: number }[] = [
+    ...(hook.states ?? []).map(({ state, queue }) => ({ condition: stateIs(state), queue })),
+    { condition: [], queue: hook.queue },
+  ];
+  return marks.flatMap((mark) =>
+    ways.map(({ condition, queue }) => {
+      const last = (statement === "queue" ? queueExpression : queueTarget)({ ...hook, queue });
+      return ruleRequest(table, chain, hook.family, [...mark, ...condition, last]);
+    }),
   );
 }
 
@@ -282,17 +292,30 @@ function programExpression(fd: number): Expression {
   return { name: "match", data: matchAttributes.encode({ name: "bpf", revision: 1, info }) };
 }
 
+/** Exactly one bit is set: a packet has one state. */
+function stateIs(state: number): Expression[] {
+  const destination = NFT_REG.NFT_REG_1;
+  const data = ctAttributes.encode({ destination, key: NFT_CT.NFT_CT_STATE });
+  return [{ name: "ct", data }, equals(state)];
+}
+
 function markIs(mark: number): Expression[] {
   const register = NFT_REG.NFT_REG_1;
-  const value = new Uint8Array(u32.size);
-  u32.writer(0)(value, 0, mark);
   return [
     { name: "meta", data: metaAttributes.encode({ destination: register, key: NFT_META.NFT_META_MARK }) },
-    {
-      name: "cmp",
-      data: compareAttributes.encode({ source: register, operation: NFT_CMP.NFT_CMP_EQ, data: { value } }),
-    },
+    equals(mark),
   ];
+}
+
+/** The rule goes on when register 1 holds this number. */
+function equals(number: number): Expression {
+  const value = new Uint8Array(u32.size);
+  u32.writer(0)(value, 0, number);
+  const source = NFT_REG.NFT_REG_1;
+  return {
+    name: "cmp",
+    data: compareAttributes.encode({ source, operation: NFT_CMP.NFT_CMP_EQ, data: { value } }),
+  };
 }
 
 const flagsOf = ({ bypass }: QueuedHook): number => (bypass ? NFT_QUEUE_FLAG.NFT_QUEUE_FLAG_BYPASS : 0);

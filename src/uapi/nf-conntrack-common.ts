@@ -11,6 +11,15 @@ export const IP_CT = {
   IP_CT_UNTRACKED: 7,
 } as const;
 
+/** NF_CT_STATE_*: IP_CT_* as bits, without direction. */
+export const NF_CT_STATE = {
+  NF_CT_STATE_INVALID_BIT: 1,
+  ESTABLISHED: 1 << 1,
+  RELATED: 1 << 2,
+  NEW: 1 << 3,
+  NF_CT_STATE_UNTRACKED_BIT: 1 << 6,
+} as const;
+
 /** enum ip_conntrack_status: bit masks. */
 export const IPS = {
   IPS_EXPECTED: 1,

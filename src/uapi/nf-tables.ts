@@ -33,6 +33,9 @@ export const NFT_META = {
   NFT_META_L4PROTO: 16,
 } as const;
 
+/** enum nft_ct_keys */
+export const NFT_CT = { NFT_CT_STATE: 0 } as const;
+
 /** enum nft_cmp_ops */
 export const NFT_CMP = {
   NFT_CMP_EQ: 0,

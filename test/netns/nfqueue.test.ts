@@ -121,6 +121,81 @@ describe.skipIf(why)(`live packets${why ? ` (skipped: ${why})` : ""}`, () => {
     return JSON.parse(stdout);
   }
 
+  test.each([SERVER_V4, SERVER_V6])(
+    "connections, %s: new, marked, answered, as conntrack lists them",
+    async (host) => {
+      const live = launch(`
+      local nf, netfilter, conntrack = require("linux.nf"), require("netfilter"), require("conntrack")
+      local function on(hooknum, f)
+        netfilter.register{ pf = nf.proto.INET, hooknum = nf.inet[hooknum], priority = 0, hook = function(skb)
+          local ct, info = conntrack.get(skb)
+          if ct and ct:tuple().protocol == 17 then f(skb, ct, info) end
+          return nf.action.ACCEPT
+        end }
+      end
+      on("LOCAL_IN", function(skb, ct, info)
+        if info == nf.ct.info.NEW then
+          print("new", ct:mark(), ct:id(), ct:timeout(), ct:tuple().dport, ct:tuple(1).sport)
+          ct:mark(7)
+          print("marked", ct:mark(), skb:connmark())
+        end
+      end)
+      on("LOCAL_OUT", function(skb, ct, info)
+        if info ~= nf.ct.info.ESTABLISHED_REPLY then return end
+        print("answered", ct:mark(), ct:timeout() > 0, ct:status() & nf.ct.status.CONFIRMED, ct:tuple().sport, ct:id())
+        print("same", conntrack.lookup(ct:tuple(1)):id() == ct:id(), conntrack.count() > 0, conntrack.max() > 0)
+        skb:connmark(9)
+      end)`);
+      await lineOf(live.child, /"type":"ready"/);
+      expect(await ask(host, "1")).toEqual(["1"]);
+      const listed = net.exec(net.server, "conntrack", [
+        "-L",
+        "-o",
+        "id",
+        "-f",
+        host.includes(":") ? "ipv6" : "ipv4",
+      ]);
+      await live.interrupt();
+      const said = live.events
+        .filter(({ type }) => type === "log")
+        .map(({ text }) => String(text).split("\t"));
+      expect(said.slice(0, 2)).toEqual([
+        ["new", "0", "0", "0", "9000", "9000"],
+        ["marked", "7", "7"],
+      ]);
+      const [answered, same] = [2, 3].map((index) => said[index]!) as [string[], string[]];
+      expect(answered.slice(0, 4)).toEqual(["answered", "7", "true", "8"]);
+      expect(same).toEqual(["same", "true", "true", "true"]);
+      const line = listed.stdout.split("\n").find((each) => each.includes(`sport=${answered[4]} `));
+      expect(line).toMatch(new RegExp(`^udp .* dport=9000 .*mark=9 .*id=${answered[5]}$`));
+    },
+  );
+
+  test("connections, each, new and delete: as conntrack lists them", async () => {
+    const live = launch(`
+      local conntrack = require("conntrack")
+      local tuple = { family = 2, protocol = 6, src = 0x01020304, dst = 0x05060708, sport = 10, dport = 20 }
+      local made = conntrack.new{ original = tuple, timeout = 500000, mark = 3 }
+      print(made:mark(), made:tuple(1).sport, pcall(conntrack.new, { original = tuple, timeout = 1000 }))
+      local seen = 0
+      conntrack.each(function(ct) if ct:tuple().src == tuple.src then seen = seen + 1 end end)
+      print(seen)
+      made:refresh(100000)
+      local gone = conntrack.new{ original = { family = 2, protocol = 17, src = 0x01020304, dst = 1, sport = 1, dport = 2 }, timeout = 1000 }
+      gone:delete()
+      print(conntrack.lookup(gone:tuple()), pcall(conntrack.watch, print))`);
+    await lineOf(live.child, /"type":"ready"/);
+    const { stdout } = net.exec(net.server, "conntrack", ["-L", "-s", "1.2.3.4"]);
+    await live.interrupt();
+    const said = live.events.filter(({ type }) => type === "log").map(({ text }) => text);
+    expect(said).toEqual(["3\t20\tfalse\tEEXIST", "1", "nil\tfalse\tEOPNOTSUPP"]);
+    expect(stdout.trim().split("\n")).toEqual([
+      expect.stringMatching(
+        /^tcp +6 (99|100) NONE src=1\.2\.3\.4 dst=5\.6\.7\.8 sport=10 dport=20 \[UNREPLIED\] .*mark=3 use=1$/,
+      ),
+    ]);
+  });
+
   test.each([SERVER_V4, SERVER_V6])("drop and accept, %s", async (host) => {
     const live = await hook("if text:find('bad') then return nf.action.DROP end return nf.action.ACCEPT");
     expect(await ask(host, "1 good", "2 bad", "3 good")).toEqual(["1 good", "3 good"]);

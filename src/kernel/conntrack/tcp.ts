@@ -156,7 +156,9 @@ export class TcpTracker {
       this.#newState = this.#oldState;
     }
     const answersIgnored =
-      ((status & IPS.IPS_SEEN_REPLY) !== 0 && lastKind === KIND.SYN) ||
+      ((status & IPS.IPS_SEEN_REPLY) !== 0 &&
+        lastKind === KIND.SYN &&
+        words[at + WORD.lastDirection] !== direction) ||
       ((status & IPS.IPS_ASSURED) === 0 && lastKind === KIND.ACK);
     if (answersIgnored && segment.ack === words[at + WORD.lastEnd]) return STEP.BELIEVE;
     const answersChallenge =
