@@ -1,0 +1,262 @@
+/** Targets that end the walk, mark or change a packet: everything that needs neither connections nor translation. */
+
+import { IPPROTO } from "../../uapi/in.ts";
+import { NF_VERDICT, NFPROTO } from "../../uapi/netfilter.ts";
+import { updateChecksum16 } from "../../wire/checksum.ts";
+import { ipv4 } from "../../wire/ipv4.ts";
+import { ipv6 } from "../../wire/ipv6.ts";
+import { forEachTcpOption, TCPOPT, tcp, tcpHeaderLength } from "../../wire/tcp.ts";
+import {
+  type Action,
+  flag,
+  option,
+  type TargetSpec,
+  target,
+  XT_CONTINUE,
+  XT_RETURN,
+} from "./declare.ts";
+import { tosValue } from "./match-header.ts";
+import { trafficClass } from "./match-transport.ts";
+import type { XtPacket } from "./packet.ts";
+import { rejectTarget } from "./target-reject.ts";
+import { dscp, dscpClass, integer, masked, range, u8, u16, u32, ValueError } from "./values.ts";
+
+const { NF_DROP, NF_ACCEPT, NF_QUEUE } = NF_VERDICT;
+const { NFPROTO_IPV4, NFPROTO_IPV6 } = NFPROTO;
+
+/** What every rule may end in without an extension. */
+export const STANDARD_TARGETS: Readonly<Record<string, number>> = {
+  ACCEPT: NF_ACCEPT,
+  DROP: NF_DROP,
+  QUEUE: NF_QUEUE,
+  RETURN: XT_RETURN,
+};
+
+/** `mark = (mark & ~mask) ^ value`; the other spellings of iptables are this one with other numbers. */
+const mark = target({
+  options: {
+    "set-xmark": option((word) => masked(word)),
+    "set-mark": option((word) => masked(word)),
+    "and-mark": option(u32),
+    "or-mark": option(u32),
+    "xor-mark": option(u32),
+  },
+  build(given) {
+    const set = given["set-mark"]?.value;
+    const and = given["and-mark"]?.value;
+    const or = given["or-mark"]?.value;
+    const xor = given["xor-mark"]?.value;
+    const chosen =
+      given["set-xmark"]?.value ??
+      (set && { value: set.value, mask: (set.mask | set.value) >>> 0 }) ??
+      (and === undefined ? undefined : { value: 0, mask: ~and >>> 0 }) ??
+      (or === undefined ? undefined : { value: or, mask: or }) ??
+      (xor === undefined ? undefined : { value: xor, mask: 0 });
+    if (!chosen) throw new ValueError("--set-xmark or another of its options is needed");
+    const { value, mask } = chosen;
+    return ({ skb }) => {
+      skb.mark = ((skb.mark & ~mask) ^ value) >>> 0;
+      return XT_CONTINUE;
+    };
+  },
+});
+
+/** Writes the type-of-service byte or the traffic class. */
+function setTrafficClass(packet: XtPacket, value: number): void {
+  const { bytes, netOffset, family, skb } = packet;
+  const before = trafficClass(packet);
+  if (value === before) return;
+  if (family === NFPROTO_IPV6) {
+    bytes[netOffset] = (bytes[netOffset]! & 0xf0) | (value >> 4);
+    bytes[netOffset + 1] = (bytes[netOffset + 1]! & 0x0f) | ((value & 0x0f) << 4);
+  } else {
+    const word = bytes[netOffset]! << 8;
+    bytes[netOffset + 1] = value;
+    const checksum = ipv4.get.checksum(bytes, netOffset);
+    ipv4.set.checksum(bytes, netOffset, updateChecksum16(checksum, word | before, word | value));
+  }
+  skb.modified = true;
+}
+
+const TOS_SPELLINGS = {
+  "set-tos": option(tosValue),
+  "and-tos": option(u8),
+  "or-tos": option(u8),
+  "xor-tos": option(u8),
+};
+
+const tos = target({
+  tables: ["mangle"],
+  options: TOS_SPELLINGS,
+  build(given) {
+    const and = given["and-tos"]?.value;
+    const or = given["or-tos"]?.value;
+    const xor = given["xor-tos"]?.value;
+    const chosen =
+      given["set-tos"]?.value ??
+      (and === undefined ? undefined : { value: 0, mask: ~and & 0xff }) ??
+      (or === undefined ? undefined : { value: or, mask: or }) ??
+      (xor === undefined ? undefined : { value: xor, mask: 0 });
+    if (!chosen) throw new ValueError("--set-tos or another of its options is needed");
+    return (packet) => {
+      setTrafficClass(packet, ((trafficClass(packet) & ~chosen.mask) ^ chosen.value) & 0xff);
+      return XT_CONTINUE;
+    };
+  },
+});
+
+const dscpTarget = target({
+  tables: ["mangle"],
+  options: { "set-dscp": option(dscp), "set-dscp-class": option(dscpClass) },
+  build(given) {
+    const chosen = given["set-dscp"] ?? given["set-dscp-class"];
+    if (!chosen) throw new ValueError("--set-dscp or --set-dscp-class is needed");
+    return (packet) => {
+      setTrafficClass(packet, (trafficClass(packet) & 3) | (chosen.value << 2));
+      return XT_CONTINUE;
+    };
+  },
+});
+
+/** `TTL` and `HL` are the same target on two families; in three ways: set, add, subtract. */
+function hopTarget(family: number, name: "ttl" | "hl"): TargetSpec {
+  return target({
+    family,
+    tables: ["mangle"],
+    options: { [`${name}-set`]: option(u8), [`${name}-inc`]: option(u8), [`${name}-dec`]: option(u8) },
+    build(given) {
+      const set = given[`${name}-set`]?.value as number | undefined;
+      const inc = given[`${name}-inc`]?.value as number | undefined;
+      const dec = given[`${name}-dec`]?.value as number | undefined;
+      if (set === undefined && !inc && !dec) throw new ValueError(`--${name}-set, -inc or -dec is needed`);
+      return (packet) => {
+        const { bytes, netOffset, skb } = packet;
+        const at = netOffset + (family === NFPROTO_IPV4 ? ipv4.offsets.ttl : ipv6.offsets.hopLimit);
+        const before = bytes[at]!;
+        const after = set ?? Math.max(0, Math.min(0xff, before + (inc ?? 0) - (dec ?? 0)));
+        if (after === before) return XT_CONTINUE;
+        bytes[at] = after;
+        if (family === NFPROTO_IPV4) {
+          const protocol = bytes[at + 1]!;
+          const checksum = ipv4.get.checksum(bytes, netOffset);
+          const word = updateChecksum16(checksum, (before << 8) | protocol, (after << 8) | protocol);
+          ipv4.set.checksum(bytes, netOffset, word);
+        }
+        skb.modified = true;
+        return XT_CONTINUE;
+      };
+    },
+  });
+}
+
+const LEVELS = { emerg: 0, panic: 0, alert: 1, crit: 2, error: 3, err: 3, warning: 4, warn: 4, notice: 5, info: 6, debug: 7 };
+
+const log = target({
+  options: {
+    "log-prefix": option((word) => word),
+    "log-level": option((word) => (LEVELS as Record<string, number>)[word] ?? integer(word, 0, 7)),
+    "log-tcp-sequence": flag(),
+    "log-tcp-options": flag(),
+    "log-ip-options": flag(),
+    "log-uid": flag(),
+    "log-macdecode": flag(),
+  },
+  build(given, { environment }): Action {
+    const prefix = given["log-prefix"]?.value ?? "";
+    return ({ skb }) => {
+      environment.log({ target: "LOG", prefix, skb });
+      return XT_CONTINUE;
+    };
+  },
+});
+
+const nflog = target({
+  options: {
+    "nflog-prefix": option((word) => word),
+    "nflog-group": option(u16),
+    "nflog-range": option(u32),
+    "nflog-size": option(u32),
+    "nflog-threshold": option(u16),
+  },
+  build(given, { environment }): Action {
+    const prefix = given["nflog-prefix"]?.value ?? "";
+    return ({ skb }) => {
+      environment.log({ target: "NFLOG", prefix, skb });
+      return XT_CONTINUE;
+    };
+  },
+});
+
+const nfqueue = target({
+  options: {
+    "queue-num": option(u16),
+    "queue-balance": option((word) => range(word, 0, 0xffff)),
+    "queue-bypass": flag(),
+    "queue-cpu-fanout": flag(),
+  },
+  // Nobody listens in the simulated kernel yet: with --queue-bypass the packet goes on at once, else it is lost.
+  build: (given) => () => (given["queue-bypass"] ? NF_ACCEPT : NF_QUEUE),
+});
+
+/** The priority of a class of traffic control: it is kept for the device's queue, which is not simulated. */
+const classify = target({
+  options: { "set-class": option((word) => word) },
+  build: () => () => XT_CONTINUE,
+});
+
+const TRACE = target({ tables: ["raw"], options: {}, build: () => () => XT_CONTINUE });
+
+const tcpmss = target({
+  protocols: [IPPROTO.IPPROTO_TCP],
+  tables: ["mangle", "filter", "security"],
+  options: { "set-mss": option(u16), "clamp-mss-to-pmtu": flag() },
+  build(given, { family }) {
+    const set = given["set-mss"]?.value;
+    if (set === undefined && !given["clamp-mss-to-pmtu"])
+      throw new ValueError("--set-mss or --clamp-mss-to-pmtu is needed");
+    return (packet) => {
+      // Devices of the simulated machine carry 1500 bytes, whichever way the packet leaves.
+      const wanted = set ?? DEVICE_MTU - tcp.size - (family === NFPROTO_IPV4 ? ipv4.size : ipv6.size);
+      return clampSegment(packet, wanted);
+    };
+  },
+});
+
+const DEVICE_MTU = 1500;
+
+/** tcpmss_mangle_packet: an option that is there is made smaller, never larger. One that is missing is not added here. */
+function clampSegment(packet: XtPacket, most: number): number {
+  const { bytes, transport, end, skb } = packet;
+  if (packet.fragmentOffset !== 0) return XT_CONTINUE;
+  const length = tcpHeaderLength(bytes, transport, end);
+  if (length === undefined) return NF_DROP;
+  forEachTcpOption(bytes, transport + tcp.size, transport + length, (kind, start, stop) => {
+    if (kind !== TCPOPT.TCPOPT_MSS || stop - start !== 2) return;
+    const before = (bytes[start]! << 8) | bytes[start + 1]!;
+    if (before <= most) return;
+    const odd = (start - transport) % 2 === 1;
+    bytes[start] = most >> 8;
+    bytes[start + 1] = most & 0xff;
+    const swap = (word: number): number => (odd ? ((word << 8) | (word >> 8)) & 0xffff : word);
+    const checksum = tcp.get.checksum(bytes, transport);
+    tcp.set.checksum(bytes, transport, updateChecksum16(checksum, swap(before), swap(most)));
+    skb.modified = true;
+  });
+  return XT_CONTINUE;
+}
+
+
+export const TARGETS: Readonly<Record<string, TargetSpec>> = {
+  MARK: mark,
+  TOS: tos,
+  DSCP: dscpTarget,
+  TTL: hopTarget(NFPROTO_IPV4, "ttl"),
+  HL: hopTarget(NFPROTO_IPV6, "hl"),
+  LOG: log,
+  NFLOG: nflog,
+  NFQUEUE: nfqueue,
+  CLASSIFY: classify,
+  TRACE,
+  TCPMSS: tcpmss,
+  REJECT: rejectTarget,
+};
