@@ -22,6 +22,15 @@ export class LocalAddresses {
     return six !== undefined;
   }
 
+  /** The first address that was added, of 4 or 16 bytes. */
+  first(size: number): Uint8Array | undefined {
+    if (size === V6_BYTES) return this.#v6[0];
+    const [four] = this.#v4;
+    return four === undefined
+      ? undefined
+      : Uint8Array.of(four >>> 24, (four >>> 16) & 0xff, (four >>> 8) & 0xff, four & 0xff);
+  }
+
   hasV4(address: number): boolean {
     return isLoopbackV4(address) || this.#v4.has(address);
   }

@@ -9,7 +9,14 @@ import { finishChecksum, sumWords, transportChecksum } from "../wire/checksum.ts
 import { icmp } from "../wire/icmp.ts";
 import { IP_OFFSET, ipv4, ipv4HeaderLength, writeIpv4Checksum } from "../wire/ipv4.ts";
 import { ipv6, ipv6Extent } from "../wire/ipv6.ts";
-import { isBroadcastV4, isMulticastV4, isMulticastV6, isUnspecifiedV6, V6_DESTINATION, V6_SOURCE } from "./addresses.ts";
+import {
+  isBroadcastV4,
+  isMulticastV4,
+  isMulticastV6,
+  isUnspecifiedV6,
+  V6_DESTINATION,
+  V6_SOURCE,
+} from "./addresses.ts";
 import type { Skb } from "./skb.ts";
 
 /** RFC 1812 §4.3.2.3: an error over IPv4 quotes as much as fits into this many bytes. */
@@ -65,7 +72,8 @@ export function icmpErrorV6(skb: Skb, error: IcmpError, source: Uint8Array): Uin
   const { bytes, netOffset } = skb;
   const end = netOffset + skb.length;
   if (isMulticastV6(bytes, netOffset + V6_DESTINATION) && !mayAnswerMulticast(error)) return undefined;
-  if (isUnspecifiedV6(bytes, netOffset + V6_SOURCE) || isMulticastV6(bytes, netOffset + V6_SOURCE)) return undefined;
+  if (isUnspecifiedV6(bytes, netOffset + V6_SOURCE) || isMulticastV6(bytes, netOffset + V6_SOURCE))
+    return undefined;
   const extent = ipv6Extent(bytes, netOffset, end, true);
   if (extent?.protocol === IPPROTO6.IPPROTO_ICMPV6 && extent.fragmentOffset === 0) {
     if (extent.payloadStart >= end || bytes[extent.payloadStart]! < ICMPV6_INFORMATIONAL) return undefined;
@@ -90,7 +98,12 @@ export function icmpErrorV6(skb: Skb, error: IcmpError, source: Uint8Array): Uin
 /** RFC 4443 §2.4 (e.3): packet too big, and an option that asks for it. */
 const mayAnswerMulticast = ({ type, code }: IcmpError): boolean => type === 2 || (type === 4 && code === 2);
 
-function writeError(packet: Uint8Array, at: number, { type, code, rest = 0 }: IcmpError, quoted: Uint8Array): void {
+function writeError(
+  packet: Uint8Array,
+  at: number,
+  { type, code, rest = 0 }: IcmpError,
+  quoted: Uint8Array,
+): void {
   icmp.write(packet, at, { type, code, rest });
   packet.set(quoted, at + icmp.size);
 }

@@ -8,13 +8,17 @@
  *                              └─ other ──→ FORWARD ──→ POST_ROUTING ─→ device
  *     (the machine) ─→ LOCAL_OUT ─→ POST_ROUTING ─→ device
  *
- * Connection tracking is two more hooks, at priority −200 and behind all others, that register in the same
- * `HookTable` when somebody needs connections. Address translation and rule tables are not here yet.
+ * Connection tracking is two more hooks, at priority −200 and behind all others, that register in the same `HookTable`
+ * when somebody needs connections. Rule tables (`loadRules`) are hooks there as well. Address translation is not here
+ * yet.
  */
 
+import { ICMP } from "../uapi/icmp.ts";
+import { ICMPV6 } from "../uapi/icmpv6.ts";
 import { ETH_P } from "../uapi/if-ether.ts";
 import { NF_INET, NF_VERDICT, NFPROTO } from "../uapi/netfilter.ts";
 import { NF_IP_PRI } from "../uapi/netfilter-ipv4.ts";
+import { RTN } from "../uapi/rtnetlink.ts";
 import { updateChecksum16 } from "../wire/checksum.ts";
 import { ipv4 } from "../wire/ipv4.ts";
 import { ipv6 } from "../wire/ipv6.ts";
@@ -22,10 +26,16 @@ import * as address from "./addresses.ts";
 import { ConnectionTracker } from "./conntrack/tracker.ts";
 import { type Extension, ExtensionTable } from "./extensions.ts";
 import { HookRefused, HookTable } from "./hooks.ts";
+import { icmpErrorV4, icmpErrorV6 } from "./icmp-error.ts";
 import { ipv4Arrival, ipv6Arrival } from "./ip-arrival.ts";
 import type { HookOutcome, HookRegistration, Kernel, LogLevel } from "./kernel.ts";
 import { SeededRandom } from "./random.ts";
-import type { Skb } from "./skb.ts";
+import { Skb } from "./skb.ts";
+import type { RuleLog, XtEnvironment } from "./xtables/environment.ts";
+import { STANDARD_EXTENSIONS } from "./xtables/extensions.ts";
+import { readU32 } from "./xtables/general.ts";
+import { readTables, type Table } from "./xtables/ruleset.ts";
+import { hookTables } from "./xtables/table-hooks.ts";
 
 const { NF_ACCEPT, NF_DROP, NF_QUEUE } = NF_VERDICT;
 const { NFPROTO_IPV4, NFPROTO_IPV6 } = NFPROTO;
@@ -46,6 +56,10 @@ export interface SimulatedKernelOptions {
   /** u32, default 0. */
   readonly seed?: number;
   readonly cpuCount?: number;
+  /** What the two Ethernet devices are called: the one that packets come in on, the other. Default eth0 and eth1. */
+  readonly deviceNames?: readonly [string, string];
+  /** Told what LOG and NFLOG rules write. */
+  readonly ruleLog?: (entry: RuleLog) => void;
 }
 
 export type SimulatedPath = "input" | "output" | "forward";
@@ -64,13 +78,11 @@ const ETH1 = 3;
 
 const ACCEPTED: HookOutcome = { verdict: NF_ACCEPT, mark: undefined };
 const DROPPED: HookOutcome = { verdict: NF_DROP, mark: undefined };
+const V4_BYTES = 4;
+const V6_BYTES = 16;
 
 export class SimulatedKernel implements Kernel {
-  readonly devices: readonly SimulatedDevice[] = [
-    { ifindex: LO, name: "lo", hardwareAddress: new Uint8Array(6) },
-    { ifindex: ETH0, name: "eth0", hardwareAddress: Uint8Array.of(0x02, 0, 0, 0, 0, 1) },
-    { ifindex: ETH1, name: "eth1", hardwareAddress: Uint8Array.of(0x02, 0, 0, 0, 0, 2) },
-  ];
+  readonly devices: readonly SimulatedDevice[];
   readonly local = new address.LocalAddresses();
   readonly hooks = new HookTable();
   /** What scripts offer to rules. */
@@ -78,11 +90,27 @@ export class SimulatedKernel implements Kernel {
   readonly conntrack = new ConnectionTracker(() => this.#startTracking());
   readonly #options: SimulatedKernelOptions;
   readonly #random: SeededRandom;
+  readonly #environment: XtEnvironment = {
+    nowNs: () => this.nowNs(),
+    random32: () => Number(this.#random.next64() & 0xffffffffn),
+    deviceName: (ifindex) => this.devices.find((device) => device.ifindex === ifindex)?.name ?? "",
+    addressType: (family, bytes, at) =>
+      family === NFPROTO_IPV4 ? this.#addressTypeV4(bytes, at) : this.#addressTypeV6(bytes, at),
+    log: (entry) => this.#options.ruleLog?.(entry),
+    sourceFor: (_skb, family) => this.local.first(family === NFPROTO_IPV4 ? V4_BYTES : V6_BYTES),
+    send: (packet, family) => this.#sendLocal(packet, family),
+  };
   #seconds = 0;
   #nanoseconds = 0;
 
   constructor(options: SimulatedKernelOptions) {
     this.#options = options;
+    const [incoming, other] = options.deviceNames ?? ["eth0", "eth1"];
+    this.devices = [
+      { ifindex: LO, name: "lo", hardwareAddress: new Uint8Array(6) },
+      { ifindex: ETH0, name: incoming, hardwareAddress: Uint8Array.of(0x02, 0, 0, 0, 0, 1) },
+      { ifindex: ETH1, name: other, hardwareAddress: Uint8Array.of(0x02, 0, 0, 0, 0, 2) },
+    ];
     this.#random = new SeededRandom(options.seed ?? 0);
   }
 
@@ -104,6 +132,16 @@ export class SimulatedKernel implements Kernel {
     return OUTCOMES.input.accept;
   }
 
+  /**
+   * Puts the tables of `iptables-save` (NFPROTO_IPV4) or `ip6tables-save` (NFPROTO_IPV6) text into the path. Raises
+   * `RulesError` for what is not understood, with nothing put there. Their counters count from then on.
+   */
+  loadRules(text: string, family: number): Table[] {
+    const tables = readTables(text, family, STANDARD_EXTENSIONS, this.#environment);
+    hookTables(this.hooks, tables, this.#environment);
+    return tables;
+  }
+
   #processIpv4(skb: Skb, missingBytes: number): PacketOutcome {
     const { bytes, netOffset } = skb;
     if (skb.length >= ipv4.size && this.local.hasV4(address.sourceV4(bytes, netOffset))) {
@@ -116,7 +154,8 @@ export class SimulatedKernel implements Kernel {
     const route = this.#routeV4(skb);
     if (verdict !== NF_ACCEPT) return outcome(route === "input" ? "input" : "forward", verdict);
     if (route === "input") return this.#input(skb, NFPROTO_IPV4);
-    if (route === "martian" || !decrementTtl(skb)) return OUTCOMES.forward.drop;
+    if (route === "martian") return OUTCOMES.forward.drop;
+    if (!decrementTtl(skb)) return this.#expired(skb, NFPROTO_IPV4);
     return this.#forward(skb, NFPROTO_IPV4);
   }
 
@@ -132,7 +171,8 @@ export class SimulatedKernel implements Kernel {
     const route = this.#routeV6(skb);
     if (verdict !== NF_ACCEPT) return outcome(route === "input" ? "input" : "forward", verdict);
     if (route === "input") return this.#input(skb, NFPROTO_IPV6);
-    if (route === "martian" || !decrementHopLimit(skb)) return OUTCOMES.forward.drop;
+    if (route === "martian") return OUTCOMES.forward.drop;
+    if (!decrementHopLimit(skb)) return this.#expired(skb, NFPROTO_IPV6);
     return this.#forward(skb, NFPROTO_IPV6);
   }
 
@@ -166,6 +206,41 @@ export class SimulatedKernel implements Kernel {
       verdict = this.hooks.run(pf, NF_INET_POST_ROUTING, skb);
     }
     return outcome("forward", verdict);
+  }
+
+  /** A packet that has no hop left is dropped before FORWARD, and its sender told. */
+  #expired(skb: Skb, family: number): PacketOutcome {
+    const source = this.#environment.sourceFor(skb, family);
+    if (source !== undefined) {
+      const error =
+        family === NFPROTO_IPV4
+          ? icmpErrorV4(skb, { type: ICMP.ICMP_TIME_EXCEEDED, code: ICMP.ICMP_EXC_TTL }, readU32(source, 0))
+          : icmpErrorV6(skb, { type: ICMPV6.ICMPV6_TIME_EXCEED, code: ICMPV6.ICMPV6_EXC_HOPLIMIT }, source);
+      if (error) this.#sendLocal(error, family);
+    }
+    return OUTCOMES.forward.drop;
+  }
+
+  /** A packet that the machine itself makes while it works on another: it goes through LOCAL_OUT and POST_ROUTING. */
+  #sendLocal(packet: Uint8Array, family: number): void {
+    const protocol = family === NFPROTO_IPV4 ? ETH_P.ETH_P_IP : ETH_P.ETH_P_IPV6;
+    const skb = Skb.from(packet, { protocol, networkOffset: 0, macLength: undefined });
+    // Every device but the loopback one leads back to where the cause came from: there is no routing table yet.
+    if (this.#output(skb, family, ETH0).verdict === "accept") this.#options.transmit?.(skb);
+  }
+
+  /** inet_dev_addr_type, as far as it needs no routing table. */
+  #addressTypeV4(bytes: Uint8Array, at: number): number {
+    const value = readU32(bytes, at);
+    if (address.isZeroV4(value) || address.isBroadcastV4(value)) return RTN.RTN_BROADCAST;
+    if (address.isMulticastV4(value)) return RTN.RTN_MULTICAST;
+    return this.local.hasV4(value) ? RTN.RTN_LOCAL : RTN.RTN_UNICAST;
+  }
+
+  #addressTypeV6(bytes: Uint8Array, at: number): number {
+    if (address.isUnspecifiedV6(bytes, at)) return RTN.RTN_UNSPEC;
+    if (address.isMulticastV6(bytes, at)) return RTN.RTN_MULTICAST;
+    return this.local.hasV6(bytes, at) ? RTN.RTN_LOCAL : RTN.RTN_UNICAST;
   }
 
   /** ip_route_input_slow, as far as it does not need a routing table. */

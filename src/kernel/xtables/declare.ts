@@ -77,6 +77,8 @@ export interface RulePlace {
   /** Of `-p`, 0 when the rule is for all; and whether it is negated. */
   readonly protocol: number;
   readonly protocolNot: boolean;
+  /** The options of a match of the same rule. */
+  optionsOf(name: string): Given<Options> | undefined;
   readonly environment: XtEnvironment;
 }
 
@@ -85,6 +87,8 @@ interface ExtensionSpec {
   readonly family?: number;
   /** The rule must ask for one of these with `-p`. */
   readonly protocols?: readonly number[];
+  /** Hook points (`NF_INET_*`) that a packet may come from when it meets this; absent: all. */
+  readonly hooks?: readonly number[];
 }
 
 export interface MatchSpec extends ExtensionSpec {
@@ -100,22 +104,22 @@ export interface TargetSpec extends ExtensionSpec {
   readonly build: (given: Given<Options>, place: RulePlace) => Action;
 }
 
-export function match<O extends Options>(spec: {
-  readonly family?: number;
-  readonly protocols?: readonly number[];
-  readonly options: O;
-  readonly build: (given: Given<O>, place: RulePlace) => Test;
-}): MatchSpec {
+export function match<O extends Options>(
+  spec: ExtensionSpec & {
+    readonly options: O;
+    readonly build: (given: Given<O>, place: RulePlace) => Test;
+  },
+): MatchSpec {
   return spec as unknown as MatchSpec;
 }
 
-export function target<O extends Options>(spec: {
-  readonly family?: number;
-  readonly protocols?: readonly number[];
-  readonly tables?: readonly string[];
-  readonly options: O;
-  readonly build: (given: Given<O>, place: RulePlace) => Action;
-}): TargetSpec {
+export function target<O extends Options>(
+  spec: ExtensionSpec & {
+    readonly tables?: readonly string[];
+    readonly options: O;
+    readonly build: (given: Given<O>, place: RulePlace) => Action;
+  },
+): TargetSpec {
   return spec as unknown as TargetSpec;
 }
 

@@ -48,7 +48,7 @@ export function deviceMatches(pattern: string, name: string): boolean {
 export function networkTest(range: Network, not: boolean, offset4: number, offset6: number): Test {
   if (range.family === NFPROTO.NFPROTO_IPV4) {
     const { address, mask } = range;
-    return ({ bytes, netOffset }) => (((readU32(bytes, netOffset + offset4) & mask) >>> 0) === address) !== not;
+    return ({ bytes, netOffset }) => ((readU32(bytes, netOffset + offset4) & mask) >>> 0 === address) !== not;
   }
   const { address, mask } = range;
   return ({ bytes, netOffset }) => maskedEqual(bytes, netOffset + offset6, address, mask) !== not;

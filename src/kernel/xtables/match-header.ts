@@ -1,6 +1,6 @@
 /** Matches on the network header and on what the stack knows of a packet: length, ttl, hl, tos, dscp, mark, … */
 
-import { NFPROTO } from "../../uapi/netfilter.ts";
+import { NF_INET, NFPROTO } from "../../uapi/netfilter.ts";
 import { ethernet } from "../../wire/ethernet.ts";
 import { ipv4 } from "../../wire/ipv4.ts";
 import { ipv6 } from "../../wire/ipv6.ts";
@@ -83,15 +83,12 @@ const tos = match({
 const dscpMatch = match({
   options: { dscp: option(dscp, { not: true }), "dscp-class": option(dscpClass, { not: true }) },
   build: (given) =>
-    all(
-      when(given.dscp ?? given["dscp-class"], (packet, value) => trafficClass(packet) >> 2 === value),
-    ),
+    all(when(given.dscp ?? given["dscp-class"], (packet, value) => trafficClass(packet) >> 2 === value)),
 });
 
 const mark = match({
   options: { mark: option((word) => masked(word), { not: true }) },
-  build: (given) =>
-    all(when(given.mark, ({ skb }, { value, mask }) => ((skb.mark & mask) >>> 0) === value)),
+  build: (given) => all(when(given.mark, ({ skb }, { value, mask }) => (skb.mark & mask) >>> 0 === value)),
 });
 
 const ADDRESS_RANGE = /^([^-]+)-([^-]+)$/;
@@ -162,19 +159,31 @@ const addrtype = match({
   build(given, { environment }) {
     const device = ({ skb }: XtPacket): number =>
       given["limit-iface-in"] ? skb.inIfindex : given["limit-iface-out"] ? skb.outIfindex : 0;
-    const typeBit = (packet: XtPacket, offset4: number, offset6: number): number => {
+    const isOf = (packet: XtPacket, types: number, offset4: number, offset6: number): boolean => {
       const { family, bytes, netOffset } = packet;
       const at = netOffset + (family === NFPROTO_IPV4 ? offset4 : offset6);
-      return 1 << environment.addressType(family, bytes, at, device(packet));
+      const type = environment.addressType(family, bytes, at, device(packet));
+      return family === NFPROTO_IPV4 ? (types & (1 << type)) !== 0 : isOfAllV6(type, types);
     };
     if (given["limit-iface-in"] && given["limit-iface-out"])
       throw new ValueError("--limit-iface-in and --limit-iface-out exclude each other");
     return all(
-      when(given["src-type"], (p, types) => (typeBit(p, ipv4.offsets.saddr, V6_SOURCE) & types) !== 0),
-      when(given["dst-type"], (p, types) => (typeBit(p, ipv4.offsets.daddr, V6_DESTINATION) & types) !== 0),
+      when(given["src-type"], (p, types) => isOf(p, types, ipv4.offsets.saddr, V6_SOURCE)),
+      when(given["dst-type"], (p, types) => isOf(p, types, ipv4.offsets.daddr, V6_DESTINATION)),
     );
   },
 });
+
+/** match_type6: an address of IPv6 must be of every type that is named, and a local one is unicast, too. */
+function isOfAllV6(type: number, types: number): boolean {
+  const { UNSPEC, UNICAST, LOCAL, ANYCAST, MULTICAST, UNREACHABLE } = ADDRESS_TYPES;
+  const own = 1 << type;
+  if (types & MULTICAST! && own !== MULTICAST) return false;
+  if (types & UNICAST! && (own & (MULTICAST! | UNSPEC!)) !== 0) return false;
+  if (types & UNSPEC! && own !== UNSPEC) return false;
+  const looked = LOCAL! | ANYCAST! | UNREACHABLE!;
+  return (types & looked) === 0 || (types & looked & own) !== 0;
+}
 
 /** Where the link header begins, if it is one of Ethernet. */
 function ethernetAt({ skb }: XtPacket): number | undefined {
@@ -183,6 +192,7 @@ function ethernetAt({ skb }: XtPacket): number | undefined {
 }
 
 const mac = match({
+  hooks: [NF_INET.NF_INET_PRE_ROUTING, NF_INET.NF_INET_LOCAL_IN, NF_INET.NF_INET_FORWARD],
   options: { "mac-source": option(hardwareAddress, { not: true }) },
   build(given) {
     const test = when(given["mac-source"], ({ skb: { bytes, macOffset } }, address) => {

@@ -19,7 +19,8 @@ const string = match({
   build(given) {
     const asked = given.string ?? given["hex-string"];
     if (!asked || !given.algo) throw new ValueError("--string or --hex-string, and --algo, are needed");
-    if (asked.value.length > PATTERN_MOST) throw new ValueError(`the pattern is longer than ${PATTERN_MOST} bytes`);
+    if (asked.value.length > PATTERN_MOST)
+      throw new ValueError(`the pattern is longer than ${PATTERN_MOST} bytes`);
     const fold = given.icase ? lowerCase : (byte: number) => byte;
     const pattern = Uint8Array.from(asked.value, (character) => fold(character.charCodeAt(0)));
     const from = given.from?.value ?? 0;

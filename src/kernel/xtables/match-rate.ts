@@ -6,7 +6,16 @@ import { udp } from "../../wire/udp.ts";
 import { V6_DESTINATION, V6_SOURCE } from "../addresses.ts";
 import { flag, type MatchSpec, match, option, type RulePlace } from "./declare.ts";
 import type { XtPacket } from "./packet.ts";
-import { address4, integer, oneOf, prefixMask4, prefixMask6, rateInterval, u16, ValueError } from "./values.ts";
+import {
+  address4,
+  integer,
+  oneOf,
+  prefixMask4,
+  prefixMask6,
+  rateInterval,
+  u16,
+  ValueError,
+} from "./values.ts";
 
 const NS_PER_SECOND = 1e9;
 
@@ -188,8 +197,7 @@ function addressKey({ bytes, netOffset, family }: XtPacket, destination: boolean
         ? V6_DESTINATION
         : V6_SOURCE;
   let key = "";
-  for (let i = 0; i < mask.length; i++)
-    key += String.fromCharCode(bytes[netOffset + offset + i]! & mask[i]!);
+  for (let i = 0; i < mask.length; i++) key += String.fromCharCode(bytes[netOffset + offset + i]! & mask[i]!);
   return key;
 }
 
@@ -204,7 +212,9 @@ const hashlimit = match({
     "hashlimit-upto": option(rateInterval, { aliases: ["--hashlimit"] }),
     "hashlimit-above": option(rateInterval),
     "hashlimit-burst": option((word) => integer(word, 1, 0xffffffff)),
-    "hashlimit-mode": option((word) => word.split(",").map((part) => oneOf(part, HASH_PARTS, "part of a packet"))),
+    "hashlimit-mode": option((word) =>
+      word.split(",").map((part) => oneOf(part, HASH_PARTS, "part of a packet")),
+    ),
     "hashlimit-srcmask": option((word) => integer(word, 0, 128)),
     "hashlimit-dstmask": option((word) => integer(word, 0, 128)),
     "hashlimit-name": option((word) => word),
@@ -223,7 +233,8 @@ const hashlimit = match({
     const parts = (given["hashlimit-mode"]?.value ?? []).reduce((sum: number, part) => sum | part, 0);
     const expireNs = (given["hashlimit-htable-expire"]?.value ?? 10000) * 1e6;
     const bits = place.family === NFPROTO.NFPROTO_IPV4 ? 32 : 128;
-    const maskOf = (length: number | undefined): Uint8Array => prefixMask6(length ?? bits).subarray(0, bits / 8);
+    const maskOf = (length: number | undefined): Uint8Array =>
+      prefixMask6(length ?? bits).subarray(0, bits / 8);
     const sourceMask = maskOf(given["hashlimit-srcmask"]?.value);
     const destinationMask = maskOf(given["hashlimit-dstmask"]?.value);
     const buckets = new Map<string, { bucket: TokenBucket; seenNs: number }>();

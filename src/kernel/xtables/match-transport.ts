@@ -6,9 +6,19 @@ import { NFPROTO } from "../../uapi/netfilter.ts";
 import { icmp } from "../../wire/icmp.ts";
 import { TCPHDR, tcp } from "../../wire/tcp.ts";
 import { udp } from "../../wire/udp.ts";
-import { all, flag, type GivenOption, type MatchSpec, match, option, pair, type Test, when } from "./declare.ts";
+import {
+  all,
+  flag,
+  type GivenOption,
+  type MatchSpec,
+  match,
+  option,
+  pair,
+  type Test,
+  when,
+} from "./declare.ts";
 import type { XtPacket } from "./packet.ts";
-import { bits, icmpType, type IcmpType, integer, portRange, type Range, ValueError } from "./values.ts";
+import { bits, type IcmpType, icmpType, integer, portRange, type Range, ValueError } from "./values.ts";
 
 const { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE, IPPROTO_SCTP, IPPROTO_DCCP, IPPROTO_ICMP } = IPPROTO;
 
@@ -51,7 +61,10 @@ const tcpMatch = match({
   options: {
     ...portOptions,
     "tcp-flags": pair(
-      (mask, compare) => ({ mask: bits(mask, TCP_FLAGS, "TCP flag"), set: bits(compare, TCP_FLAGS, "TCP flag") }),
+      (mask, compare) => ({
+        mask: bits(mask, TCP_FLAGS, "TCP flag"),
+        set: bits(compare, TCP_FLAGS, "TCP flag"),
+      }),
       { not: true },
     ),
     syn: flag({ not: true }),
@@ -120,7 +133,8 @@ const icmpOf = (family: number, protocol: number, name: string): MatchSpec =>
         const { bytes, transport } = packet;
         const matches =
           wanted === undefined ||
-          (icmp.get.type(bytes, transport) === wanted.type && within(icmp.get.code(bytes, transport), wanted.codes));
+          (icmp.get.type(bytes, transport) === wanted.type &&
+            within(icmp.get.code(bytes, transport), wanted.codes));
         return matches !== asked.not;
       };
     },
@@ -132,7 +146,8 @@ const MULTIPORT_MOST = 15;
 function portList(word: string): Range[] {
   const ranges = word.split(",").map((part) => portRange(part));
   const places = ranges.reduce((sum, range) => sum + (range.low === range.high ? 1 : 2), 0);
-  if (places > MULTIPORT_MOST) throw new ValueError(`more than ${MULTIPORT_MOST} ports; a range counts as two`);
+  if (places > MULTIPORT_MOST)
+    throw new ValueError(`more than ${MULTIPORT_MOST} ports; a range counts as two`);
   return ranges;
 }
 
@@ -144,8 +159,11 @@ const multiport = match({
     ports: option(portList, { not: true }),
   },
   build(given) {
-    const chosen = [given["source-ports"], given["destination-ports"], given.ports].filter((o) => o !== undefined);
-    if (chosen.length !== 1) throw new ValueError("give one of --source-ports, --destination-ports and --ports");
+    const chosen = [given["source-ports"], given["destination-ports"], given.ports].filter(
+      (o) => o !== undefined,
+    );
+    if (chosen.length !== 1)
+      throw new ValueError("give one of --source-ports, --destination-ports and --ports");
     const has = (ranges: readonly Range[], port: number) => ranges.some((range) => within(port, range));
     const test = all(
       when(given["source-ports"], (packet, ranges) => has(ranges, sourcePort(packet))),
@@ -205,4 +223,3 @@ export const IMPLICIT_MATCHES: Readonly<Record<number, string>> = {
   [IPPROTO_ICMP]: "icmp",
   [IPPROTO6.IPPROTO_ICMPV6]: "icmp6",
 };
-

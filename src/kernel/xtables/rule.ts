@@ -3,15 +3,16 @@
  * that is not understood is an error with its line: nothing of a rule is skipped.
  */
 
-import {
-  type Action,
-  type GivenOption,
-  type MatchSpec,
-  type Options,
-  type OptionSpec,
-  type RulePlace,
-  type TargetSpec,
-  type Test,
+import type {
+  Action,
+  Given,
+  GivenOption,
+  MatchSpec,
+  OptionSpec,
+  Options,
+  RulePlace,
+  TargetSpec,
+  Test,
 } from "./declare.ts";
 import type { XtEnvironment } from "./environment.ts";
 import { GENERAL_OPTIONS, generalTests } from "./general.ts";
@@ -41,6 +42,13 @@ export interface ReadRule {
   readonly chain?: string;
   /** Whether it comes back from there (`-j`), or not (`-g`). */
   readonly returns: boolean;
+  /** Matches and targets of the rule that are not for packets of every hook point. */
+  readonly confined: readonly Confined[];
+}
+
+export interface Confined {
+  readonly name: string;
+  readonly hooks: readonly number[];
 }
 
 export interface RuleContext {
@@ -95,15 +103,18 @@ class RuleReader {
     switch (word) {
       case "-m":
       case "--match":
-        return this.#load("match", this.#next(word));
+        this.#load("match", this.#next(word));
+        return;
       case "-j":
       case "--jump":
-        return this.#jump(this.#next(word));
+        this.#jump(this.#next(word));
+        return;
       case "-g":
       case "--goto":
         this.#chain = this.#next(word);
         this.#returns = false;
-        return this.#chainMustExist(this.#chain);
+        this.#chainMustExist(this.#chain);
+        return;
       case "-c":
       case "--set-counters":
         this.#at += 2;
@@ -113,7 +124,10 @@ class RuleReader {
         return;
     }
     const general = find(GENERAL_OPTIONS, word);
-    if (general) return this.#take(general, word, not, this.#general);
+    if (general) {
+      this.#take(general, word, not, this.#general);
+      return;
+    }
     for (const loaded of this.#loaded.toReversed()) {
       const option = find(loaded.spec.options, word);
       if (!option) continue;
@@ -205,6 +219,7 @@ class RuleReader {
       environment,
       protocol: protocol?.value ?? 0,
       protocolNot: protocol?.not ?? false,
+      optionsOf: (name) => this.#loaded.find((loaded) => loaded.name === name)?.options as Given<Options>,
     };
     const conditions: Condition[] = [];
     let action: Action | undefined;
@@ -226,6 +241,7 @@ class RuleReader {
     return {
       conditions,
       returns: this.#returns,
+      confined: this.#loaded.flatMap(({ name, spec: { hooks } }) => (hooks ? [{ name, hooks }] : [])),
       ...(action === undefined ? {} : { action }),
       ...(this.#chain === undefined ? {} : { chain: this.#chain }),
     };

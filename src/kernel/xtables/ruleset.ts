@@ -5,15 +5,16 @@
 
 import { NF_INET, NF_VERDICT } from "../../uapi/netfilter.ts";
 import { NF_IP_PRI } from "../../uapi/netfilter-ipv4.ts";
+import type { Action } from "./declare.ts";
 import { XT_CONTINUE, XT_RETURN } from "./declare.ts";
 import type { XtEnvironment } from "./environment.ts";
-import { type Condition, type Extensions, readRule } from "./rule.ts";
+import type { XtPacket } from "./packet.ts";
+import { type Condition, type Confined, type Extensions, readRule } from "./rule.ts";
 import { RulesError } from "./rules-error.ts";
 import { parseSaved, type SavedChain, type SavedTable } from "./save-text.ts";
-import type { XtPacket } from "./packet.ts";
-import type { Action } from "./declare.ts";
 
-const { NF_INET_PRE_ROUTING, NF_INET_LOCAL_IN, NF_INET_FORWARD, NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING } = NF_INET;
+const { NF_INET_PRE_ROUTING, NF_INET_LOCAL_IN, NF_INET_FORWARD, NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING } =
+  NF_INET;
 
 export interface Rule {
   readonly line: number;
@@ -24,6 +25,7 @@ export interface Rule {
   /** Where the rule leads, when it leads to a chain. */
   jump: Chain | undefined;
   readonly returns: boolean;
+  readonly confined: readonly Confined[];
   packets: number;
   bytes: number;
 }
@@ -114,7 +116,8 @@ function buildTable(
   }
   const chains = new Map<string, Chain>();
   // A chain that the text does not name is there all the same, with its policy.
-  for (const { chain } of builtIn) chains.set(chain, newChain({ name: chain, policy: "ACCEPT", packets: 0, bytes: 0 }));
+  for (const { chain } of builtIn)
+    chains.set(chain, newChain({ name: chain, policy: "ACCEPT", packets: 0, bytes: 0 }));
   for (const chain of saved.chains) {
     checkChain(chain, saved, builtIn);
     chains.set(chain.name, newChain(chain));
@@ -133,11 +136,13 @@ function buildTable(
       action: read.action,
       jump: read.chain === undefined ? undefined : chains.get(read.chain)!,
       returns: read.returns,
+      confined: read.confined,
       packets: rule.packets,
       bytes: rule.bytes,
     });
   }
   checkLoops(saved, chains);
+  for (const { chain, hooknum } of builtIn) checkHook(chains.get(chain)!, chain, hooknum, new Set());
   return { name: saved.name, family, chains };
 }
 
@@ -152,7 +157,10 @@ const newChain = ({ name, policy, packets, bytes }: Omit<SavedChain, "line">): C
 function checkChain(chain: SavedChain, table: SavedTable, builtIn: readonly BuiltIn[]): void {
   const hooked = builtIn.some((b) => b.chain === chain.name);
   if (hooked && chain.policy !== "ACCEPT" && chain.policy !== "DROP")
-    throw new RulesError(chain.line, `the policy of ${chain.name} is ACCEPT or DROP, not '${chain.policy ?? "-"}'`);
+    throw new RulesError(
+      chain.line,
+      `the policy of ${chain.name} is ACCEPT or DROP, not '${chain.policy ?? "-"}'`,
+    );
   if (!hooked && chain.policy !== undefined)
     throw new RulesError(
       chain.line,
@@ -170,13 +178,31 @@ function checkLoops(table: SavedTable, chains: ReadonlyMap<string, Chain>): void
     for (const rule of chain.rules) {
       if (!rule.jump) continue;
       if (open.has(rule.jump))
-        throw new RulesError(rule.line, `table '${table.name}' goes round in '${rule.jump.name}': ${rule.text}`);
+        throw new RulesError(
+          rule.line,
+          `table '${table.name}' goes round in '${rule.jump.name}': ${rule.text}`,
+        );
       visit(rule.jump);
     }
     open.delete(chain);
     done.add(chain);
   };
   for (const chain of chains.values()) visit(chain);
+}
+
+/** Matches and targets that are not for this hook point must not be met from here, through whatever chain. */
+function checkHook(chain: Chain, from: string, hooknum: number, seen: Set<Chain>): void {
+  if (seen.has(chain)) return;
+  seen.add(chain);
+  for (const rule of chain.rules) {
+    const wrong = rule.confined.find(({ hooks }) => !hooks.includes(hooknum));
+    if (wrong)
+      throw new RulesError(
+        rule.line,
+        `'${wrong.name}' is not for packets that come from ${from}: ${rule.text}`,
+      );
+    if (rule.jump) checkHook(rule.jump, from, hooknum, seen);
+  }
 }
 
 interface Way {
@@ -255,4 +281,3 @@ export function printTables(tables: readonly Table[]): string {
   }
   return lines.map((line) => `${line}\n`).join("");
 }
-

@@ -69,7 +69,8 @@ export function parseSaved(text: string): SavedTable[] {
 
 function parseChain(content: string, line: number): SavedChain {
   const found = CHAIN.exec(content);
-  if (!found) throw new RulesError(line, `'${content}' is no chain: it should look like ':INPUT ACCEPT [0:0]'`);
+  if (!found)
+    throw new RulesError(line, `'${content}' is no chain: it should look like ':INPUT ACCEPT [0:0]'`);
   const [, name, policy, packets = "0", bytes = "0"] = found;
   return {
     line,

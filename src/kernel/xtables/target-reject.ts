@@ -3,11 +3,18 @@
 import { ICMP } from "../../uapi/icmp.ts";
 import { ICMPV6 } from "../../uapi/icmpv6.ts";
 import { IPPROTO } from "../../uapi/in.ts";
-import { NF_VERDICT, NFPROTO } from "../../uapi/netfilter.ts";
-import { transportChecksum } from "../../wire/checksum.ts";
-import { IP_DF, IP_MF, ipv4, writeIpv4Checksum } from "../../wire/ipv4.ts";
+import { NF_INET, NF_VERDICT, NFPROTO } from "../../uapi/netfilter.ts";
+import {
+  finishChecksum,
+  pseudoHeaderSumV4,
+  pseudoHeaderSumV6,
+  sumWords,
+  transportChecksum,
+} from "../../wire/checksum.ts";
+import { IP_DF, ipv4, writeIpv4Checksum } from "../../wire/ipv4.ts";
 import { ipv6 } from "../../wire/ipv6.ts";
 import { TCPHDR, tcp, tcpHeaderLength } from "../../wire/tcp.ts";
+import { udp } from "../../wire/udp.ts";
 import { isMulticastV6, V6_DESTINATION, V6_SOURCE } from "../addresses.ts";
 import { type IcmpError, icmpErrorV4, icmpErrorV6 } from "../icmp-error.ts";
 import { option, type TargetSpec, target } from "./declare.ts";
@@ -49,6 +56,7 @@ const ANSWERS_V6: Readonly<Record<string, Answer>> = {
 
 export const rejectTarget: TargetSpec = target({
   tables: ["filter"],
+  hooks: [NF_INET.NF_INET_LOCAL_IN, NF_INET.NF_INET_FORWARD, NF_INET.NF_INET_LOCAL_OUT],
   options: {
     "reject-with": option((word, family) =>
       oneOf(word, family === NFPROTO_IPV4 ? ANSWERS_V4 : ANSWERS_V6, "answer"),
@@ -57,36 +65,59 @@ export const rejectTarget: TargetSpec = target({
   build(given, { family, protocol, protocolNot, environment }) {
     const four = family === NFPROTO_IPV4;
     const answer =
-      given["reject-with"]?.value ?? (four ? ANSWERS_V4["icmp-port-unreachable"]! : ANSWERS_V6["port-unreach"]!);
+      given["reject-with"]?.value ??
+      (four ? ANSWERS_V4["icmp-port-unreachable"]! : ANSWERS_V6["port-unreach"]!);
     if (answer === "tcp-reset" && (protocol !== IPPROTO.IPPROTO_TCP || protocolNot))
       throw new ValueError("'--reject-with tcp-reset' needs '-p tcp'");
     return (packet) => {
-      const reply = answer === "tcp-reset" ? resetFor(packet) : errorFor(packet, answer, environment.sourceFor(packet.skb, family));
+      const reply =
+        answer === "tcp-reset"
+          ? resetFor(packet)
+          : errorFor(packet, answer, environment.sourceFor(packet.skb, family));
       if (reply) environment.send(reply, family, packet.skb);
       return NF_VERDICT.NF_DROP;
     };
   },
 });
 
-function errorFor(packet: XtPacket, error: IcmpError, source: Uint8Array | undefined): Uint8Array | undefined {
+function errorFor(
+  packet: XtPacket,
+  error: IcmpError,
+  source: Uint8Array | undefined,
+): Uint8Array | undefined {
   if (source === undefined || packet.fragmentOffset !== 0 || hasBadChecksum(packet)) return undefined;
   if (packet.family !== NFPROTO_IPV4) return icmpErrorV6(packet.skb, error, source);
   return icmpErrorV4(packet.skb, error, new DataView(source.buffer, source.byteOffset).getUint32(0));
 }
 
-/** Where the checksum of a transport header lies, of the protocols whose checksum is looked at first. */
-const CHECKSUM_OFFSETS: Readonly<Record<number, number>> = { [IPPROTO.IPPROTO_TCP]: 16, [IPPROTO.IPPROTO_UDP]: 6 };
+/** Protocols whose checksum is none, is another, or covers only a part (`nf_reject_verify_csum`). */
+const UNCHECKED: ReadonlySet<number> = new Set([
+  IPPROTO.IPPROTO_GRE,
+  IPPROTO.IPPROTO_AH,
+  IPPROTO.IPPROTO_ESP,
+  IPPROTO.IPPROTO_SCTP,
+  IPPROTO.IPPROTO_UDPLITE,
+  IPPROTO.IPPROTO_DCCP,
+]);
 
-/** nf_reject_verify_csum and nf_ip_checksum: a damaged packet is dropped without a word. */
+/**
+ * A damaged packet is dropped without a word. The sum over everything behind the IP headers must come out even, with
+ * the pseudo header for TCP and UDP, and for all of IPv6: also for protocols that have no checksum (nf_ip_checksum).
+ */
 function hasBadChecksum({ bytes, netOffset, transport, end, protocol, family }: XtPacket): boolean {
-  const offset = CHECKSUM_OFFSETS[protocol];
-  if (offset === undefined) return false;
-  if (family === NFPROTO_IPV4 && (ipv4.get.fragment(bytes, netOffset) & IP_MF) !== 0) return false;
-  if (transport + offset + 2 > end) return true;
-  const present = (bytes[transport + offset]! << 8) | bytes[transport + offset + 1]!;
-  if (protocol === IPPROTO.IPPROTO_UDP && present === 0) return false;
-  const right = transportChecksum(bytes, netOffset, transport, end, protocol, offset);
-  return present !== right && !(right === 0 && present === 0xffff);
+  if (UNCHECKED.has(protocol)) return false;
+  if (
+    protocol === IPPROTO.IPPROTO_UDP &&
+    transport + udp.size <= end &&
+    udp.get.checksum(bytes, transport) === 0
+  )
+    return false;
+  const length = end - transport;
+  let pseudo = 0;
+  if (family !== NFPROTO_IPV4) pseudo = pseudoHeaderSumV6(bytes, netOffset, protocol, length);
+  else if (protocol === IPPROTO.IPPROTO_TCP || protocol === IPPROTO.IPPROTO_UDP)
+    pseudo = pseudoHeaderSumV4(bytes, netOffset, protocol, length);
+  return finishChecksum(sumWords(bytes, transport, end, pseudo)) !== 0;
 }
 
 function resetFor(packet: XtPacket): Uint8Array | undefined {

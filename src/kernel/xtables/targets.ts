@@ -1,24 +1,15 @@
 /** Targets that end the walk, mark or change a packet: everything that needs neither connections nor translation. */
 
-import { IPPROTO } from "../../uapi/in.ts";
 import { NF_VERDICT, NFPROTO } from "../../uapi/netfilter.ts";
 import { updateChecksum16 } from "../../wire/checksum.ts";
 import { ipv4 } from "../../wire/ipv4.ts";
 import { ipv6 } from "../../wire/ipv6.ts";
-import { forEachTcpOption, TCPOPT, tcp, tcpHeaderLength } from "../../wire/tcp.ts";
-import {
-  type Action,
-  flag,
-  option,
-  type TargetSpec,
-  target,
-  XT_CONTINUE,
-  XT_RETURN,
-} from "./declare.ts";
+import { type Action, flag, option, type TargetSpec, target, XT_CONTINUE, XT_RETURN } from "./declare.ts";
 import { tosValue } from "./match-header.ts";
 import { trafficClass } from "./match-transport.ts";
 import type { XtPacket } from "./packet.ts";
 import { rejectTarget } from "./target-reject.ts";
+import { tcpmssTarget } from "./target-tcpmss.ts";
 import { dscp, dscpClass, integer, masked, range, u8, u16, u32, ValueError } from "./values.ts";
 
 const { NF_DROP, NF_ACCEPT, NF_QUEUE } = NF_VERDICT;
@@ -149,7 +140,19 @@ function hopTarget(family: number, name: "ttl" | "hl"): TargetSpec {
   });
 }
 
-const LEVELS = { emerg: 0, panic: 0, alert: 1, crit: 2, error: 3, err: 3, warning: 4, warn: 4, notice: 5, info: 6, debug: 7 };
+const LEVELS = {
+  emerg: 0,
+  panic: 0,
+  alert: 1,
+  crit: 2,
+  error: 3,
+  err: 3,
+  warning: 4,
+  warn: 4,
+  notice: 5,
+  info: 6,
+  debug: 7,
+};
 
 const log = target({
   options: {
@@ -206,46 +209,6 @@ const classify = target({
 
 const TRACE = target({ tables: ["raw"], options: {}, build: () => () => XT_CONTINUE });
 
-const tcpmss = target({
-  protocols: [IPPROTO.IPPROTO_TCP],
-  tables: ["mangle", "filter", "security"],
-  options: { "set-mss": option(u16), "clamp-mss-to-pmtu": flag() },
-  build(given, { family }) {
-    const set = given["set-mss"]?.value;
-    if (set === undefined && !given["clamp-mss-to-pmtu"])
-      throw new ValueError("--set-mss or --clamp-mss-to-pmtu is needed");
-    return (packet) => {
-      // Devices of the simulated machine carry 1500 bytes, whichever way the packet leaves.
-      const wanted = set ?? DEVICE_MTU - tcp.size - (family === NFPROTO_IPV4 ? ipv4.size : ipv6.size);
-      return clampSegment(packet, wanted);
-    };
-  },
-});
-
-const DEVICE_MTU = 1500;
-
-/** tcpmss_mangle_packet: an option that is there is made smaller, never larger. One that is missing is not added here. */
-function clampSegment(packet: XtPacket, most: number): number {
-  const { bytes, transport, end, skb } = packet;
-  if (packet.fragmentOffset !== 0) return XT_CONTINUE;
-  const length = tcpHeaderLength(bytes, transport, end);
-  if (length === undefined) return NF_DROP;
-  forEachTcpOption(bytes, transport + tcp.size, transport + length, (kind, start, stop) => {
-    if (kind !== TCPOPT.TCPOPT_MSS || stop - start !== 2) return;
-    const before = (bytes[start]! << 8) | bytes[start + 1]!;
-    if (before <= most) return;
-    const odd = (start - transport) % 2 === 1;
-    bytes[start] = most >> 8;
-    bytes[start + 1] = most & 0xff;
-    const swap = (word: number): number => (odd ? ((word << 8) | (word >> 8)) & 0xffff : word);
-    const checksum = tcp.get.checksum(bytes, transport);
-    tcp.set.checksum(bytes, transport, updateChecksum16(checksum, swap(before), swap(most)));
-    skb.modified = true;
-  });
-  return XT_CONTINUE;
-}
-
-
 export const TARGETS: Readonly<Record<string, TargetSpec>> = {
   MARK: mark,
   TOS: tos,
@@ -257,6 +220,6 @@ export const TARGETS: Readonly<Record<string, TargetSpec>> = {
   NFQUEUE: nfqueue,
   CLASSIFY: classify,
   TRACE,
-  TCPMSS: tcpmss,
+  TCPMSS: tcpmssTarget,
   REJECT: rejectTarget,
 };

@@ -32,7 +32,12 @@ export const u16 = (word: string): number => integer(word, 0, 0xffff);
 export const u8 = (word: string): number => integer(word, 0, 0xff);
 
 /** `LOW:HIGH`, either may be left out; or one number. */
-export function range(word: string, low: number, high: number, one = (w: string) => integer(w, low, high)): Range {
+export function range(
+  word: string,
+  low: number,
+  high: number,
+  one = (w: string) => integer(w, low, high),
+): Range {
   const [from, to, ...rest] = word.split(":");
   if (rest.length > 0) throw new ValueError(`'${word}' is no range`);
   const first = from === "" ? low : one(from!);
@@ -43,11 +48,42 @@ export function range(word: string, low: number, high: number, one = (w: string)
 
 /** The services whose names rule sets use; the rest of /etc/services is of no machine in particular. */
 const SERVICES: Readonly<Record<string, number>> = {
-  "ftp-data": 20, ftp: 21, ssh: 22, telnet: 23, smtp: 25, domain: 53, bootps: 67, bootpc: 68, tftp: 69,
-  http: 80, kerberos: 88, pop3: 110, sunrpc: 111, ntp: 123, "netbios-ns": 137, "netbios-dgm": 138,
-  "netbios-ssn": 139, imap2: 143, snmp: 161, bgp: 179, ldap: 389, https: 443, "microsoft-ds": 445,
-  isakmp: 500, syslog: 514, submission: 587, ldaps: 636, imaps: 993, pop3s: 995, openvpn: 1194, nfs: 2049,
-  mysql: 3306, postgresql: 5432, sip: 5060, mdns: 5353, "ipsec-nat-t": 4500,
+  "ftp-data": 20,
+  ftp: 21,
+  ssh: 22,
+  telnet: 23,
+  smtp: 25,
+  domain: 53,
+  bootps: 67,
+  bootpc: 68,
+  tftp: 69,
+  http: 80,
+  kerberos: 88,
+  pop3: 110,
+  sunrpc: 111,
+  ntp: 123,
+  "netbios-ns": 137,
+  "netbios-dgm": 138,
+  "netbios-ssn": 139,
+  imap2: 143,
+  snmp: 161,
+  bgp: 179,
+  ldap: 389,
+  https: 443,
+  "microsoft-ds": 445,
+  isakmp: 500,
+  syslog: 514,
+  submission: 587,
+  ldaps: 636,
+  imaps: 993,
+  pop3s: 995,
+  openvpn: 1194,
+  nfs: 2049,
+  mysql: 3306,
+  postgresql: 5432,
+  sip: 5060,
+  mdns: 5353,
+  "ipsec-nat-t": 4500,
 };
 
 export const port = (word: string): number => SERVICES[word] ?? u16(word);
@@ -244,12 +280,25 @@ export function icmpType(word: string, family: number): IcmpType | undefined {
 /** Code points of RFC 2474, 2597, 3246. */
 const DSCP_CLASSES: Readonly<Record<string, number>> = {
   ...Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`CS${i}`, i * 8])),
-  BE: 0, AF11: 10, AF12: 12, AF13: 14, AF21: 18, AF22: 20, AF23: 22, AF31: 26, AF32: 28, AF33: 30,
-  AF41: 34, AF42: 36, AF43: 38, EF: 46,
+  BE: 0,
+  AF11: 10,
+  AF12: 12,
+  AF13: 14,
+  AF21: 18,
+  AF22: 20,
+  AF23: 22,
+  AF31: 26,
+  AF32: 28,
+  AF33: 30,
+  AF41: 34,
+  AF42: 36,
+  AF43: 38,
+  EF: 46,
 };
 
 export const dscp = (word: string): number => integer(word, 0, 63);
-export const dscpClass = (word: string): number => oneOf(word.toUpperCase(), DSCP_CLASSES, "class of service");
+export const dscpClass = (word: string): number =>
+  oneOf(word.toUpperCase(), DSCP_CLASSES, "class of service");
 
 /** The bytes of a pattern with `|hex|` parts. */
 export function hexString(word: string): string {
@@ -260,7 +309,8 @@ export function hexString(word: string): string {
       continue;
     }
     const digits = part.replaceAll(" ", "");
-    if (digits.length % 2 !== 0 || !/^[0-9a-f]*$/i.test(digits)) throw new ValueError(`'${part}' are no bytes`);
+    if (digits.length % 2 !== 0 || !/^[0-9a-f]*$/i.test(digits))
+      throw new ValueError(`'${part}' are no bytes`);
     for (let at = 0; at < digits.length; at += 2)
       text += String.fromCharCode(Number.parseInt(digits.slice(at, at + 2), 16));
   }
@@ -272,7 +322,8 @@ export function rateInterval(word: string): number {
   const found = /^(\d+)(?:\/(\w+))?$/.exec(word);
   const unit = found && Object.entries(UNIT_SECONDS).find(([name]) => name.startsWith(found[2] ?? "second"));
   const count = Number(found?.[1]);
-  if (!unit || count === 0) throw new ValueError(`'${word}' is no rate; it looks like 10/sec, /minute, /hour or /day`);
+  if (!unit || count === 0)
+    throw new ValueError(`'${word}' is no rate; it looks like 10/sec, /minute, /hour or /day`);
   return (unit[1] * 1e9) / count;
 }
 

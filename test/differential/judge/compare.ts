@@ -1,0 +1,58 @@
+/** What the router did, and what the simulated one did: the first difference, as text. */
+
+import { parseSaved } from "../../../src/kernel/xtables/save-text.ts";
+import { IPPROTO } from "../../../src/uapi/in.ts";
+import { ipv4, writeIpv4Checksum } from "../../../src/wire/ipv4.ts";
+import type { Sent } from "./router.ts";
+
+/** `undefined` when both sent the same packets. */
+export function differenceInPackets(real: readonly Sent[], simulated: readonly Sent[]): string | undefined {
+  const [ours, theirs] = [simulated, real].map((list) => list.map(describe).join("\n"));
+  return ours === theirs ? undefined : `the router sent\n${theirs}\nthe simulated one\n${ours}`;
+}
+
+const describe = ({ device, packet }: Sent): string =>
+  `${device} ${Buffer.from(masked(packet)).toString("hex")}`;
+
+/** The id of an ICMP error over IPv4 is a counter that starts anywhere. */
+function masked(packet: Uint8Array): Uint8Array {
+  if (packet[0]! >> 4 !== 4 || ipv4.get.protocol(packet, 0) !== IPPROTO.IPPROTO_ICMP) return packet;
+  if ((packet[ipv4.size]! !== 3 && packet[ipv4.size] !== 11) || ipv4.get.tos(packet, 0) < 0xc0) return packet;
+  const copy = packet.slice();
+  ipv4.set.id(copy, 0, 0);
+  writeIpv4Checksum(copy, 0);
+  return copy;
+}
+
+/** Two texts of `iptables-save -c`: rules are known by chain and place, since the real tool writes them its own way. */
+export function differenceInCounters(real: string, simulated: string): string | undefined {
+  const theirs = countersOf(real);
+  const ours = countersOf(simulated);
+  for (const [place, { count, text }] of ours) {
+    const other = theirs.get(place)?.count;
+    if (other !== count) return `${place}: ${other ?? "not there"}, simulated ${count}: ${text}`;
+  }
+  return undefined;
+}
+
+function countersOf(text: string): Map<string, { count: string; text: string }> {
+  const counters = new Map<string, { count: string; text: string }>();
+  for (const table of parseSaved(text)) {
+    for (const chain of table.chains)
+      if (chain.policy !== undefined)
+        counters.set(`${table.name} ${chain.name} policy`, {
+          count: `${chain.packets}:${chain.bytes}`,
+          text: chain.policy,
+        });
+    const places = new Map<string, number>();
+    for (const rule of table.rules) {
+      const place = (places.get(rule.chain) ?? 0) + 1;
+      places.set(rule.chain, place);
+      counters.set(`${table.name} ${rule.chain} rule ${place}`, {
+        count: `${rule.packets}:${rule.bytes}`,
+        text: rule.text,
+      });
+    }
+  }
+  return counters;
+}
