@@ -12,11 +12,13 @@ import {
   alternativesOf,
   bool,
   Cell,
+  type Int,
   int,
   NIL,
   type Single,
   text,
   typeOf,
+  type Union,
 } from "./abstract.ts";
 import { Building } from "./building.ts";
 import { Join } from "./control.ts";
@@ -25,6 +27,7 @@ import { calledLater, isKnown, partOf } from "./deferred-types.ts";
 import { CannotCompile } from "./diagnostics.ts";
 import { Frame, type LiveVariable, liveVariables } from "./frame.ts";
 import { INTRINSICS, PURE } from "./intrinsics.ts";
+import { Value } from "./ir.ts";
 import { isKnownObject } from "./objects.ts";
 import type { Shared } from "./shared.ts";
 import { readSlot, writeSlot } from "./state-access.ts";
@@ -339,6 +342,13 @@ export abstract class Calling extends Building {
     types: readonly ("string" | "number")[],
   ): readonly Abstract[] | undefined {
     const open = args.findIndex(({ kind }) => kind === "union");
+    const isOnly = open === args.findLastIndex(({ kind }) => kind === "union");
+    if (open >= 0 && isOnly && types.length === 1) {
+      const renamed = this.#deferUnion(args[open] as Union, (single) =>
+        this.defer(f, args.with(open, single), types),
+      );
+      if (renamed !== undefined) return [renamed];
+    }
     if (open >= 0) {
       const rest = new Join();
       let isPossible = true;
@@ -362,6 +372,38 @@ export abstract class Calling extends Building {
     );
     if (!isPlain) return undefined;
     return types.map((type, result) => ({ kind: "deferred", f, result, type, args: singles as Single[] }));
+  }
+
+  /** As `defer` for one of several deferred values, whose words stay where they are: only what says which is another. */
+  #deferUnion(
+    { tag, alternatives }: Union,
+    each: (single: Single) => readonly Abstract[] | undefined,
+  ): Abstract | undefined {
+    if (!alternatives.every(({ kind }) => kind === "deferred")) return undefined;
+    const results: Single[] = [];
+    for (const single of alternatives) {
+      const [result] = each(single) ?? [];
+      if (result?.kind !== "deferred") return undefined;
+      results.push(result);
+    }
+    const { kinds } = this;
+    const rest = new Join();
+    const step = (i: number): void => {
+      const own = int(kinds.tagOf(kinds.shapeOf(results[i]!)));
+      if (i === results.length - 1) this.goto(rest, [own]);
+      else
+        this.fork(
+          "jeq",
+          tag,
+          kinds.tagOf(kinds.shapeOf(alternatives[i]!)),
+          () => this.goto(rest, [own]),
+          () => step(i + 1),
+        );
+    };
+    step(0);
+    const [{ value }] = this.land(rest) as [Int];
+    if (value instanceof Value) return { kind: "union", tag: value, alternatives: results };
+    return results.find((result) => kinds.tagOf(kinds.shapeOf(result)) === value);
   }
 
   // ---- variables

@@ -105,8 +105,16 @@ class RecordReader {
       }
       case "union": {
         const tag = this.word();
-        // All have their room; what lies in that of the others is old.
-        const values = as.alternatives.map(([own, alternative]) => [own, this.value(alternative)] as const);
+        const start = this.#at;
+        let end = start;
+        // All lie in one place; what it would be for the others is not asked.
+        const values = as.alternatives.map(([own, alternative]) => {
+          this.#at = start;
+          const value = this.value(alternative);
+          end = Math.max(end, this.#at);
+          return [own, value] as const;
+        });
+        this.#at = end;
         const found = values.find(([own]) => own === tag);
         if (found === undefined) throw new RangeError(`a record with a value of kind ${tag}`);
         return found[1];

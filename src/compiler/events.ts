@@ -4,7 +4,7 @@
  * interpreter that the script was loaded with.
  *
  *     u64 place; then for each value: nothing (constants), u64 word (booleans, integers), or u64 length and as many bytes
- *     as the string may have at most, padded to 8; for a union: u64 tag, then all alternatives, of which one was written
+ *     as the string may have at most, padded to 8; for a union: u64 tag, then the one alternative, in the room of the longest
  */
 
 import type { SourceSpan } from "../ebpf/program-builder.ts";
@@ -24,7 +24,7 @@ export type Captured =
       readonly result: number;
       readonly args: readonly Captured[];
     }
-  /** A word that says which, then all that any of them needs. */
+  /** A word that says which, then room for any of them. */
   | { readonly kind: "union"; readonly alternatives: readonly (readonly [tag: bigint, Captured])[] };
 
 export interface EventSite {

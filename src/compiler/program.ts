@@ -48,6 +48,8 @@ const MOST_PACKET = 1n << 20n;
 /** All bits that a number from 0 to `most` may have. */
 const bitsOf = (most: bigint): bigint => (1n << BigInt(most.toString(2).length)) - 1n;
 
+const hasWords = (as: Captured): boolean =>
+  as.kind === "call" ? as.args.some(hasWords) : as.kind !== "constant";
 const hasString = (as: Captured): boolean =>
   as.kind === "string" || (as.kind === "call" && as.args.some(hasString));
 
@@ -480,21 +482,27 @@ export abstract class ProgramFrame extends Control {
       if (value.kind !== "union") throw new Error("a union is captured as one");
       this.store(8, record, at, value.tag);
       at += 8;
+      const start = at;
+      let most = start;
+      const filled = as.alternatives.filter(([, alternative]) => hasWords(alternative));
       for (const [i, [tag, alternative]] of as.alternatives.entries()) {
         const single = value.alternatives[i]!;
-        if (!hasString(alternative)) {
-          put(single, alternative);
-          continue;
+        if (!hasWords(alternative)) continue;
+        at = start;
+        if (filled.length === 1 && !hasString(alternative)) put(single, alternative);
+        else {
+          // Where there is no such value, its words are anything.
+          const rest = new Join();
+          const copy = (): void => {
+            put(single, alternative);
+            this.goto(rest);
+          };
+          this.fork("jeq", value.tag, tag, copy, () => this.goto(rest));
+          this.land(rest);
         }
-        // Where there is no string, its words are anything.
-        const rest = new Join();
-        const copy = (): void => {
-          put(single, alternative);
-          this.goto(rest);
-        };
-        this.fork("jeq", value.tag, tag, copy, () => this.goto(rest));
-        this.land(rest);
+        most = at > most ? at : most;
       }
+      at = most;
       end = BigInt(at);
     }
     if (at > SCRATCH.eventBytes) this.refuse("too much to print at once", "print less in one call");
