@@ -403,8 +403,8 @@ function copyKey(s: Specializer, place: Value, slice: Slice, bytes: number): voi
     copyWords(s, place, slice, bytes);
     return;
   }
-  s.bound(slice.length, BigInt(bytes));
-  s.copy(s.address(place, BigInt(WORD)), slice.length, s.address(slice.base, slice.offset));
+  const most = s.boundExactly(slice.length, BigInt(bytes));
+  s.copy(s.address(place, BigInt(WORD)), most, s.address(slice.base, slice.offset));
 }
 
 /** Word by word; what lies behind the string in its last word is shifted out. */
@@ -450,6 +450,26 @@ function entryPlace(s: Specializer, of: DynamicClass, key: Value, name: string |
   return found;
 }
 
+/** A table that comes and goes is often still empty: there is nothing to look up. */
+function skipIfEmpty(s: Specializer, { id }: DynamicTable, skip: () => void): void {
+  if (typeof id === "bigint") return;
+  const rest = new Join();
+  const filled = s.load(8, s.mapValue(MAPS.state, STATE.filled), 0);
+  s.fork("jsgt", id, filled, skip, () => s.goto(rest));
+  s.land(rest);
+}
+
+function noteFilled(s: Specializer, { id }: DynamicTable): void {
+  const rest = new Join();
+  const filled = s.load(8, s.mapValue(MAPS.state, STATE.filled), 0);
+  const note = (): void => {
+    s.store(8, s.mapValue(MAPS.state, STATE.filled), 0, id);
+    s.goto(rest);
+  };
+  s.fork("jslt", filled, id, note, () => s.goto(rest));
+  s.land(rest);
+}
+
 export function readEntry(s: Specializer, table: DynamicTable, key: Abstract): Abstract {
   s.shared.require("lock");
   return s.dispatch(key, (single) => {
@@ -458,10 +478,11 @@ export function readEntry(s: Specializer, table: DynamicTable, key: Abstract): A
     const name = entryName(table, single);
     const known = name === undefined ? undefined : s.remembered(of, `entry ${name}`);
     if (known !== undefined) return known;
-    const place = entryKey(s, table, single);
-    if (place === undefined) return NIL;
-    const found = entryPlace(s, of, place, name);
     const rest = new Join();
+    skipIfEmpty(s, table, () => s.goto(rest, [NIL]));
+    const place = entryKey(s, table, single);
+    if (place === undefined) return s.land(rest)[0] ?? NIL;
+    const found = entryPlace(s, of, place, name);
     s.fork(
       "jeq",
       found,
@@ -516,6 +537,7 @@ function writeSingleEntry(s: Specializer, table: DynamicTable, key: Single, item
     const slot = s.stack("value", SLOT_BYTES);
     put(slot);
     update(s, of.entryMap, place, slot);
+    if (s.block !== undefined) noteFilled(s, table);
     // To make room another entry may have gone.
     forget("entry", "place");
     s.goto(rest);

@@ -36,7 +36,7 @@ export const WORD = 8;
 export const SLOT_BYTES = 2 * WORD;
 /**
  * The page of map `state` begins with the lock, the processor that holds it, how many tables were made, the index of the
- * record that was looked at last, and what kept-strings.ts counts in eights of bytes: how much was ever kept, how much may
+ * record that was looked at last, the highest number of a table that ever had an entry, and what kept-strings.ts counts in eights of bytes: how much was ever kept, how much may
  * be at the end of this run, and how much was when the slots were last looked through.
  */
 export const STATE = {
@@ -44,10 +44,11 @@ export const STATE = {
   holder: 8,
   lastTable: 16,
   hand: 24,
-  stringTop: 32,
-  stringLimit: 40,
-  stringsSwept: 48,
-  slots: 56,
+  filled: 32,
+  stringTop: 40,
+  stringLimit: 48,
+  stringsSwept: 56,
+  slots: 64,
 } as const;
 /** A record begins with the number of the table that has it, and whether it was used. */
 export const RECORD = { table: 0, isUsed: 8, fields: 16 } as const;
@@ -349,6 +350,7 @@ export class StateModel {
     const page = new DataView(new ArrayBuffer(STATE.slots + SLOT_BYTES * this.#slots));
     // Above the numbers of the script's tables, whose index is all of them; the free records are behind theirs.
     page.setBigInt64(STATE.lastTable, this.#tablesMade >> INDEX_BITS, true);
+    page.setBigInt64(STATE.filled, this.#highestFilled, true);
     page.setBigInt64(STATE.hand, this.#tablesMade & ((1n << INDEX_BITS) - 1n), true);
     const put = ({ offset, initial }: Slot): void => this.#put(page, offset, initial());
     for (const slot of this.#cells.values()) put(slot);
@@ -404,6 +406,14 @@ export class StateModel {
         "make fewer of them, or run it with --on nfqueue",
       );
     return of.isMadeByHooks ? MOST_PASSING_ENTRIES : made;
+  }
+
+  /** Numbers of tables that are made later are higher. */
+  get #highestFilled(): bigint {
+    let highest = 0n;
+    for (const [table, { id }] of this.#tables)
+      if (table.next(undefined) !== undefined && id > highest) highest = id;
+    return highest;
   }
 
   #put(view: DataView, offset: number, value: LuaValue): void {

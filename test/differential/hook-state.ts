@@ -3,7 +3,7 @@
 import type { Choices } from "./choices.ts";
 
 export const STATE_PRELUDE = `local total, last, mode = 0, nil, "first"
-local counts, seen = { [2] = 20, ab = 7 }, { [1] = true, a = false }
+local tally, seen = { [2] = 20, ab = 7 }, { [1] = true, a = false }
 local young, old = {}, {}
 local all = { n = 0, first = nil, mark = "none" }
 `;
@@ -56,10 +56,10 @@ export function stateStatement(p: Pieces): string[] {
       4,
       () => {
         const k = key(p);
-        return [`counts[${k}] = (counts[${k}] or ${c.below(3)}) + ${p.integer()}`, `print(counts[${k}])`];
+        return [`tally[${k}] = (tally[${k}] or ${c.below(3)}) + ${p.integer()}`, `print(tally[${k}])`];
       },
     ],
-    [2, () => [`print(counts[${key(p)}], counts[${key(p)}])`]],
+    [2, () => [`print(tally[${key(p)}], tally[${key(p)}])`]],
     [
       3,
       () => {
@@ -94,7 +94,7 @@ export function stateStatement(p: Pieces): string[] {
     [2, () => [`young, old = {}, young`]],
     [1, () => [`if ${p.condition()} then young, old = old, young end`]],
     [2, () => [`${generation()}[${key(p)}] = ${generation()}[${key(p)}] or ${generation()}[${key(p)}]`]],
-    [1, () => [`${c.pick(["young", "old", "counts"])}[${key(p)}] = nil`]],
+    [1, () => [`${c.pick(["young", "old", "tally"])}[${key(p)}] = nil`]],
     [
       2,
       () => [
@@ -111,10 +111,10 @@ export function stateStatement(p: Pieces): string[] {
         const from = c.pick(["0", "1"]);
         return [
           `for ${i} = ${from}, ${c.pick(["3", "d:getuint8(9) & 7"])} do`,
-          `  counts[${i}] = (counts[${i} & 1] or 0) + ${i}`,
-          `  total = total + (counts[${c.below(3)}] or 1)`,
+          `  tally[${i}] = (tally[${i} & 1] or 0) + ${i}`,
+          `  total = total + (tally[${c.below(3)}] or 1)`,
           "end",
-          `print(total, counts[${key(p)}])`,
+          `print(total, tally[${key(p)}])`,
         ];
       },
     ],

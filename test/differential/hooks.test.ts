@@ -21,6 +21,7 @@ const hooks = Math.ceil(numRuns(6_000) / PACKETS);
 const HEAD = `local netfilter, nf = require("netfilter"), require("linux.nf")
 local flags = { [1] = true, [17] = false, [6] = true }
 local texts = { [0] = "a", "example", "www" }
+local counts = { a = 1 }
 netfilter.register{ pf = nf.proto.IPV4, hooknum = nf.inet.LOCAL_OUT, priority = 0, hook = function(skb) local d = skb:data()
 `;
 const PACKET = ipPacket({ payload: Buffer.from("Host: example.org=12") });
@@ -53,6 +54,13 @@ describe.skipIf(why)(`single hooks${why ? ` (skipped: ${why})` : ""}`, () => {
       `local text, whole = "", d:getstring(0)
       for i = d:getuint8(0) % 30, 0, -1 do text = texts[d:getuint8(i) & 3] end
       if text ~= whole then print(d:getuint8(0)) end print(text)`,
+    ],
+    [
+      "a string of some length as a key that is met several times",
+      `local v, s = d:getuint32(#d - 4), d:getstring(d:getuint8(9) % 19)
+      if d:getstring(9, 5):match("^a*") == d:getstring(8, 1) then return 0 end
+      counts[(counts[s] or 255) & 3] = (counts[(counts[s] or 255) & 3] or 0) + #s
+      print(counts[(counts[s] or 255) & 3]) print(v)`,
     ],
   ])("%s", (_, body) => {
     const vm = new VmHook(`${HEAD}${body}\nreturn 1 end }`);
