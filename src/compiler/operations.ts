@@ -45,6 +45,9 @@ const COMPARISONS: Readonly<Record<"<" | "<=" | ">" | ">=", Comparison>> = {
 /** Compares with loads of eight bytes. */
 const MOST_COMPARED = 256;
 
+/** A string that may have so many bytes is not copied without need. */
+const LONG = 256n;
+
 export abstract class Operations extends ProgramFrame {
   /** An integer from what Lua takes for one in arithmetic; undefined for anything else. */
   numeral(value: Single): Int | undefined {
@@ -399,9 +402,25 @@ export abstract class Operations extends ProgramFrame {
         if (x !== undefined && y !== undefined) return text(x + y);
         if (x === "" && b.kind === "slice") return b;
         if (y === "" && a.kind === "slice") return a;
+        if (a.kind === "slice" && b.kind === "slice") return this.#append(a, b);
         return this.joined([this.textValue(a)!, this.textValue(b)!]);
       }),
     );
+  }
+
+  /** What is put together from the beginning on begins with nothing: then the rest is all, and where it is, if it is long. */
+  #append(left: Slice, right: Slice): Abstract {
+    const mayBeEmpty = this.rangeOf(left.length).low <= 0n;
+    if (!mayBeEmpty || this.rangeOf(right.length).high < LONG) return this.joined([left, right]);
+    const rest = new Join();
+    this.fork(
+      "jeq",
+      left.length,
+      0n,
+      () => this.goto(rest, [right]),
+      () => this.goto(rest, [this.joined([left, right])]),
+    );
+    return this.land(rest)[0] ?? NIL;
   }
 
   /** Room for a string of `length` bytes on the heap, as an offset there; strings that do not fit are punted. */
