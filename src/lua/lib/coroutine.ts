@@ -17,6 +17,8 @@ const COROUTINE_ROUNDS = 4;
 
 export function openCoroutine(state: LuaState): void {
   const { machine } = state;
+  /** The running coroutine is being closed: no closing method may yield. */
+  let isClosing = false;
 
   /** Runs `coroutine` until it yields or ends; throws what it throws. */
   const resume = (coroutine: LuaCoroutine, passed: LuaResult): LuaResult => {
@@ -29,9 +31,12 @@ export function openCoroutine(state: LuaState): void {
     state.currentCoroutine = coroutine;
     machine.nesting++;
     const outer = runningFrames(coroutine);
+    const wasClosing = isClosing;
+    isClosing = false;
     try {
       return asCoroutine(runCoroutine, machine, coroutine, passed, undefined);
     } finally {
+      isClosing = wasClosing;
       runningFrames(outer);
       machine.nesting--;
       state.currentCoroutine = resumer;
@@ -54,7 +59,7 @@ export function openCoroutine(state: LuaState): void {
 
   /** Inside a coroutine the plain version is only called below a native function that cannot be left. */
   const isYieldable: LuaFunction = () => false;
-  setResumable(isYieldable, () => true);
+  setResumable(isYieldable, () => !isClosing);
 
   const payForCoroutine = (): void => {
     machine.charge(COROUTINE_BYTES);
@@ -70,6 +75,8 @@ export function openCoroutine(state: LuaState): void {
     const resumer = state.currentCoroutine;
     state.currentCoroutine = coroutine;
     const outer = runningFrames(coroutine);
+    const wasClosing = isClosing;
+    isClosing = true;
     try {
       let failure: Error = new CoroutineClose();
       for (;;) {
@@ -83,6 +90,7 @@ export function openCoroutine(state: LuaState): void {
       if (error instanceof ScriptAbort) throw error;
       return error instanceof LuaError ? error : withPosition(error);
     } finally {
+      isClosing = wasClosing;
       runningFrames(outer);
       state.currentCoroutine = resumer;
       coroutine.status = "dead";

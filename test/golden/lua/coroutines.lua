@@ -692,3 +692,28 @@ close	b	attempt to yield across a C-call boundary
 close	a	oops b
 false	oops b
 dead
+
+-- lua isyieldable is false while a coroutine is closed
+local function yieldable(_, e) print("closing", coroutine.isyieldable()) end
+local function start(f) local co = coroutine.create(f) coroutine.resume(co) return co end
+local co = start(function() local x <close> = setmetatable({}, { __close = yieldable }) coroutine.yield() end)
+print(coroutine.close(co), coroutine.isyieldable())
+co = start(function()
+  local x <close> = setmetatable({}, { __close = function()
+    print(coroutine.wrap(function() return coroutine.isyieldable() end)(), coroutine.isyieldable())
+    print(pcall(coroutine.isyieldable), pcall(coroutine.yield))
+  end })
+  coroutine.yield()
+end)
+print(coroutine.close(co))
+coroutine.wrap(function() print(coroutine.close(start(function() local x <close> = setmetatable({}, { __close = yieldable }) coroutine.yield() end)), coroutine.isyieldable()) end)()
+co = start(function() do local x <close> = setmetatable({}, { __close = yieldable }) end coroutine.yield() end)
+-- output
+closing	false
+true	false
+true	false
+true	false	attempt to yield across a C-call boundary
+true
+closing	false
+true	true
+closing	true
