@@ -1,6 +1,7 @@
 /** `make bench [ONLY=suite]`: one JSON object a line on standard output. */
 
 const suites: Record<string, () => Promise<{ run(): Promise<void> }>> = {
+  conntrack: () => import("./conntrack.ts"),
   ebpf: () => import("./ebpf.ts"),
   "ebpf-traffic": () => import("./ebpf-traffic.ts"),
   lua: () => import("./lua.ts"),
