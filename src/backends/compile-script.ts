@@ -6,6 +6,7 @@
 import { type CompiledScript, compileHooks, type ProgramSource } from "../compiler/compile-hooks.ts";
 import { CannotCompile, type Refusal } from "../compiler/diagnostics.ts";
 import type { KernelLayout } from "../compiler/target.ts";
+import { whatHooksKeep } from "../compiler/what-hooks-keep.ts";
 import type { SourceSpan } from "../ebpf/program-builder.ts";
 import { type Extension, type MatchExtension, USERARGS_BYTES } from "../kernel/extensions.ts";
 import type { HookRegistration, Kernel } from "../kernel/kernel.ts";
@@ -117,6 +118,42 @@ export class LoadedScript {
     return compiled;
   }
 
+  /**
+   * As `compile` with rules, where packets that come to what cannot be compiled are left to user space. Undefined with a
+   * reason when they must not be, or a hook leaves all of them.
+   */
+  compileInPart(layout: KernelLayout): { compiled: CompiledScript } | { reason: string } {
+    const { state, natives } = this.runtime;
+    const script = {
+      state,
+      nameOf: (f: LuaFunction) => natives.nameOf(f),
+      native: (name: string) => natives.native(name),
+    };
+    if (this.matches.length > 0) return { reason: "rules that ask a match cannot wait for user space" };
+    if (!this.hooks.every((hook) => typeof hookOf(hook) === "function")) return { reason: "a hook is none" };
+    const hooks = this.hooks.map((hook) => hookOf(hook) as LuaFunction);
+    const kept = whatHooksKeep(script, hooks);
+    if (kept !== undefined)
+      return {
+        reason: `${kept.span.chunk}:${kept.span.line}: ${kept.what} would be in the kernel and in user space`,
+      };
+    const compiled = this.#compile(this.hooks, layout, "rule", true);
+    if (!("hooks" in compiled)) return { reason: compiled.reason };
+    if (!compiled.hooks.every(({ decides }) => decides)) return { reason: "a hook decides no packet itself" };
+    if (compiled.hooks.some(({ printsTwice }) => printsTwice))
+      return { reason: "what is printed before would be printed twice" };
+    return { compiled };
+  }
+
+  /** What user space is left with, as `check` shows it. */
+  leftToUserSpace({ refusals }: CompiledScript): Diagnostic[] {
+    return refusals.toSorted(byPlace).map((refusal) => ({
+      ...this.#refused(refusal),
+      severity: "warning",
+      message: `${refusal.reason} cannot be compiled: packets that come here go to user space`,
+    }));
+  }
+
   /** The text of a source line, for whoever shows where something comes from. */
   lineText({ chunk, line }: SourceSpan): string | undefined {
     return this.#sources.get(chunk)?.split("\n")[line - 1];
@@ -130,6 +167,7 @@ export class LoadedScript {
     registered: readonly (HookRegistration | MatchExtension)[],
     layout: KernelLayout,
     form: HookForm,
+    punts = false,
   ): CompiledScript | CannotCompile {
     const { state, natives } = this.runtime;
     const script = {
@@ -142,7 +180,7 @@ export class LoadedScript {
       const own = registered.length === 1 ? name : `${name.slice(0, 12)}_${i + 1}`;
       return "kind" in each
         ? { name: own, form: "match", match: matchOf(each) as LuaFunction, userargs: this.#userargs }
-        : { name: own, form, hook: hookOf(each) as LuaFunction, mark: each.mark };
+        : { name: own, form, punts, hook: hookOf(each) as LuaFunction, mark: each.mark };
     });
     try {
       return compileHooks(script, sources, layout);

@@ -8,9 +8,10 @@
  */
 
 import { refusalOf } from "../bpf/probes.ts";
+import type { CompiledScript } from "../compiler/compile-hooks.ts";
 import { eventText } from "../compiler/event-text.ts";
 import { EXAMPLE_LAYOUT, MAPS } from "../compiler/target.ts";
-import { RingBufferReader } from "../linux/bpf.ts";
+import { type KernelMap, RingBufferReader } from "../linux/bpf.ts";
 import { requireCapability } from "../linux/capabilities.ts";
 import { atomicTimeOffset } from "../linux/clock.ts";
 import { UnsupportedError } from "../linux/errors.ts";
@@ -22,11 +23,12 @@ import { logLines, oneLine } from "../runtime/runtime.ts";
 import type { Backend, Diagnostic, EventSink, Running, Script } from "./backend.ts";
 import { checkScript } from "./check-script.ts";
 import { HooksRefused, LoadedScript, type LoadOptions } from "./compile-script.ts";
-import { putRules } from "./hook-rules.ts";
+import { type HookRules, putRules } from "./hook-rules.ts";
 import { KernelPrograms, kernelLayout } from "./kernel-programs.ts";
 import { LiveKernel } from "./live-kernel.ts";
 import { kernelToLoadWith } from "./loading-kernel.ts";
-import { type AttachedHook, attachHooks, type PlacedHook } from "./netfilter-links.ts";
+import { type AttachedHook, attachHooks, type PlacedHook, type ProgramAtHook } from "./netfilter-links.ts";
+import { type NfqueueRunning, nfqueue } from "./nfqueue.ts";
 import { type PinnedMatch, pinHooks } from "./pinned-hooks.ts";
 import { moveToMaps } from "./shared-tables.ts";
 
@@ -45,6 +47,8 @@ export interface EbpfCounters {
   errors: number;
   /** Lines of the log that came faster than they were read. */
   lost: number;
+  /** Packets that were left to user space; absent when the programs decide all. */
+  punted?: number;
 }
 
 /** A match that rules may ask, and what its script says about such rules. */
@@ -67,6 +71,8 @@ export interface EbpfRunning extends Omit<Running, "counters"> {
   /** Where they run; a hook for both families is there twice. */
   readonly attached: readonly PlacedHook[];
   readonly matches: readonly OfferedMatch[];
+  /** What cannot be compiled: packets that come there go to user space. */
+  readonly left: readonly Diagnostic[];
 }
 
 export interface EbpfBackend extends Omit<Backend<EbpfOptions>, "start"> {
@@ -89,7 +95,9 @@ export const ebpf: EbpfBackend = {
    */
   async start(script, options, sink) {
     requireMachine(options);
-    return withinNamespace(options.netns, () => new KernelRun(script, options, sink));
+    const run = withinNamespace(options.netns, () => new KernelRun(script, options, sink));
+    await run.serveTheRest(script, options);
+    return run;
   },
 };
 
@@ -141,8 +149,15 @@ const hasLinks = (): boolean => refusalOf("BPF_PROG_TYPE_NETFILTER", "") === und
 class KernelRun implements EbpfRunning {
   readonly finished: Promise<void>;
   readonly hookCount: number;
-  readonly attached: readonly PlacedHook[];
+  attached: readonly PlacedHook[] = [];
   readonly matches: readonly OfferedMatch[];
+  readonly left: readonly Diagnostic[];
+  /** Hooks that leave packets to user space, not yet in place. */
+  #waiting: { readonly programs: readonly ProgramAtHook[]; readonly punted: KernelMap } | undefined;
+  #rules: HookRules | undefined;
+  #queues: NfqueueRunning | undefined;
+  #punted: (() => number) | undefined;
+  #failToFinish!: (error: unknown) => void;
   readonly #sink: EventSink;
   readonly #undo: (() => void)[] = [];
   #errors = 0;
@@ -152,9 +167,12 @@ class KernelRun implements EbpfRunning {
   /** In the namespace where the hooks shall run. */
   constructor(script: Script, options: EbpfOptions, sink: EventSink) {
     this.#sink = sink;
-    this.finished = new Promise((resolve) => {
+    this.finished = new Promise((resolve, reject) => {
       this.#finish = resolve;
+      this.#failToFinish = reject;
     });
+    // Whoever started us may look at it later than it fails.
+    this.finished.catch(() => {});
     try {
       const kernel = this.#until(new LiveKernel((level, text) => sink.log({ type: "log", level, text })));
       const loaded = this.#until(new LoadedScript(script, kernel, options));
@@ -166,7 +184,8 @@ class KernelRun implements EbpfRunning {
       const asksRules = (options.attach ?? (hasLinks() ? "links" : "rules")) === "rules";
       if (asksRules && options.pin !== undefined && loaded.hooks.length > 0)
         throw new UnsupportedError("hooks that rules ask cannot be pinned", "leave --pin out");
-      const compiled = loaded.compile(kernelLayout(), asksRules ? "rule" : "netfilter");
+      const compiled = this.#compile(loaded, options, asksRules);
+      this.left = loaded.leftToUserSpace(compiled);
       const timeOffset = atomicTimeOffset();
       const settings = { budget: BigInt(options.budget ?? DEFAULT_BUDGET), timeOffsetNs: timeOffset() };
       const kept = this.#until(
@@ -193,7 +212,15 @@ class KernelRun implements EbpfRunning {
       const programs = loaded.hooks.map((hook, i) => ({ program: kept.programs[i]!, hook }));
       const asked = matches.map(({ name }, i) => ({ name, program: kept.programs[programs.length + i]! }));
       let links: readonly AttachedHook[] = [];
-      if (asksRules) this.attached = this.#until(putRules(programs)).placed;
+      const { punted } = kept.maps;
+      if (punted !== undefined) {
+        this.#waiting = { programs, punted };
+        this.#punted = () => kept.punted();
+        this.#undo.push(() => {
+          const count = kept.punted();
+          this.#punted = () => count;
+        });
+      } else if (asksRules) this.attached = this.#until(putRules(programs)).placed;
       else {
         links = attachHooks(programs);
         this.attached = links;
@@ -210,13 +237,78 @@ class KernelRun implements EbpfRunning {
     }
   }
 
-  counters(): EbpfCounters {
-    return { errors: this.#errors, lost: this.#lost };
+  /** All hooks whole, or else in part where that is sound. */
+  #compile(loaded: LoadedScript, { pin }: EbpfOptions, asksRules: boolean): CompiledScript {
+    const layout = kernelLayout();
+    try {
+      return loaded.compile(layout, asksRules ? "rule" : "netfilter");
+    } catch (error) {
+      if (!(error instanceof HooksRefused)) throw error;
+      const part =
+        pin === undefined
+          ? loaded.compileInPart(layout)
+          : { reason: "pinned hooks have no process that could take them" };
+      if ("compiled" in part) return part.compiled;
+      throw new HooksRefused([
+        ...error.diagnostics,
+        {
+          code: "cannot-punt",
+          severity: "warning",
+          message: `packets that come there cannot be left to user space: ${part.reason}`,
+          position: undefined,
+        },
+      ]);
+    }
   }
 
+  /** Puts hooks that leave packets to user space in place, once somebody takes them. Leaves nothing behind when it throws. */
+  async serveTheRest(script: Script, options: EbpfOptions): Promise<void> {
+    const { context, budget, loadBudget, memoryLimitBytes, netns } = options;
+    if (this.#waiting === undefined) return;
+    const { programs, punted } = this.#waiting;
+    try {
+      const only = programs.map((_, i) => i);
+      const queues = await nfqueue.start(
+        script,
+        {
+          only,
+          ...(netns === undefined ? {} : { netns }),
+          ...(context === undefined ? {} : { context }),
+          ...(budget === undefined ? {} : { budget }),
+          ...(loadBudget === undefined ? {} : { loadBudget }),
+          ...(memoryLimitBytes === undefined ? {} : { memoryLimitBytes }),
+        },
+        { log: (event) => this.#sink.log(event) },
+      );
+      this.#queues = queues;
+      queues.finished.catch((error) => this.#failToFinish(error));
+      const asking = programs.map((each, i) => ({ ...each, queue: queues.stations[i]!.queue }));
+      this.#rules = withinNamespace(netns, () => putRules(asking, punted));
+      this.attached = this.#rules.placed;
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  counters(): EbpfCounters {
+    const errors = this.#errors + (this.#queues?.counters().errors ?? 0);
+    const counters = { errors, lost: this.#lost };
+    return this.#punted === undefined ? counters : { ...counters, punted: this.#punted() };
+  }
+
+  /** Rules first, then the packets that are queued already: nothing held is lost. */
   async stop(): Promise<void> {
-    this.#close();
-    this.#finish();
+    const rules = this.#rules;
+    this.#rules = undefined;
+    try {
+      rules?.quiesce();
+      await this.#queues?.stop();
+    } finally {
+      rules?.close();
+      this.#close();
+      this.#finish();
+    }
   }
 
   /** Closes it at the end, the last first. */

@@ -105,6 +105,14 @@ export class KernelPrograms {
       : Number(new DataView(counters.buffer, counters.byteOffset).getBigUint64(COUNTERS.lostEvents, true));
   }
 
+  /** Packets that were left to user space. */
+  punted(): number {
+    const counters = this.maps[MAPS.counters]?.lookup(new Uint8Array(4));
+    return counters === undefined
+      ? 0
+      : Number(new DataView(counters.buffer, counters.byteOffset).getBigUint64(COUNTERS.punted, true));
+  }
+
   close(): void {
     for (const program of this.programs) program.close();
     for (const map of Object.values(this.maps)) map.close();

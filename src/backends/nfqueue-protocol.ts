@@ -17,6 +17,7 @@ export interface ArmedStation {
 export interface WorkerSetup {
   readonly script: Script;
   readonly netns: string | undefined;
+  readonly only: readonly number[] | undefined;
   readonly failClosed: boolean;
   readonly context: RuntimeContext | undefined;
   readonly budget: number | undefined;

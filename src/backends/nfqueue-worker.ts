@@ -53,11 +53,15 @@ function main(): void {
   const kernel = new LiveKernel((level, text) => events.push({ type: "log", level, text }));
   const sources = [setup.script.source];
   const runtime = loadScript(kernel, sources);
-  const stations = kernel.stations.arm();
+  const { only } = setup;
+  // Whoever puts the rules in place has loaded the script, too, and shown what its top level prints.
+  if (only !== undefined) events = [];
+  const stations = only === undefined ? kernel.stations.arm() : kernel.stations.alone(only);
   const server = new QueueServer({
     kernel,
     tableName: `moonhook-${id}`,
     failClosed: setup.failClosed,
+    rules: only === undefined,
     gso: !sources.some((source) => mayWritePackets(source, "=script")),
     onPacket: setup.wantsPackets ? (event) => events.push(event) : undefined,
   });

@@ -27,6 +27,8 @@ export interface NfqueueOptions {
   readonly netns?: string;
   /** Packets are dropped when their queue is full or nobody serves it; otherwise they pass. */
   readonly failClosed?: boolean;
+  /** Queues for these hooks alone, by the order of registration, and no rules: whoever starts this has his own. */
+  readonly only?: readonly number[];
   readonly context?: RuntimeContext;
   readonly budget?: number;
   readonly loadBudget?: number;
@@ -106,10 +108,10 @@ class LiveRun implements NfqueueRunning {
     const shared = makeSharedState();
     this.#control = new Int32Array(shared.control);
     this.#counters = new Float64Array(shared.counters);
-    const { netns, failClosed = false, context, budget, loadBudget, memoryLimitBytes } = options;
+    const { netns, only, failClosed = false, context, budget, loadBudget, memoryLimitBytes } = options;
     const wantsPackets = sink.packet !== undefined;
     const limits = { budget, loadBudget, memoryLimitBytes };
-    const setup: WorkerSetup = { script, netns, failClosed, context, ...limits, wantsPackets, shared };
+    const setup: WorkerSetup = { script, netns, only, failClosed, context, ...limits, wantsPackets, shared };
     const heapLimit = memoryLimitBytes === undefined ? undefined : 2 * memoryLimitBytes + MACHINERY_BYTES;
     // The built file: Node runs no TypeScript in threads.
     this.#worker = startWorker(new URL("./nfqueue-worker.js", import.meta.url), setup, heapLimit, {

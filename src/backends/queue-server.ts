@@ -36,6 +36,8 @@ export interface QueueServerOptions {
   readonly tableName: string;
   /** Packets are dropped, not passed, when the queue is full or nobody serves it. */
   readonly failClosed: boolean;
+  /** False: somebody else puts rules in place that send packets here. */
+  readonly rules: boolean;
   /** Super-packets come whole. */
   readonly gso: boolean;
   /** Wants to know of every packet; absent when nobody does. */
@@ -83,7 +85,7 @@ export class QueueServer {
       states.push(told.map(({ state, info }) => ({ state, queue: bind(station, info) })));
     }
     const hooks = armed.map((each, i) => ({ ...each, marks: stations[i]!.marks, bypass: !failClosed }));
-    if (hooks.length > 0) this.#install(hooks, states);
+    if (hooks.length > 0 && this.#options.rules) this.#install(hooks, states);
     return armed;
   }
 

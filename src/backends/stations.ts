@@ -63,6 +63,7 @@ export class Station {
 /** Where `netfilter.register` puts hooks. Rules follow when the script has loaded; later ones would never run. */
 export class Stations {
   readonly #stations: Station[] = [];
+  readonly #hooks: HookRegistration[] = [];
   #armed = false;
 
   register(hook: HookRegistration): () => void {
@@ -81,7 +82,19 @@ export class Stations {
       station = new Station(hook.hooknum, hook.priority);
       this.#stations.push(station);
     }
+    this.#hooks.push(hook);
     return station.add(hook);
+  }
+
+  /** A station for each of these hooks alone, which are numbered as they were registered. */
+  alone(numbers: readonly number[]): Station[] {
+    this.#armed = true;
+    return numbers.map((number) => {
+      const hook = this.#hooks[number]!;
+      const station = new Station(hook.hooknum, hook.priority);
+      station.add(hook);
+      return station;
+    });
   }
 
   /** The stations that have hooks; from now on none can be added. */

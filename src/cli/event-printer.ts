@@ -46,7 +46,7 @@ export function textPrinter({ out, talk }: Streams): EventPrinter {
       out.line(
         "packets" in c
           ? `${c.packets} packets: ${c.accepted} accepted, ${c.dropped} dropped, ${c.modified} modified, ${c.errors} script errors`
-          : `${c.errors} script errors, ${c.lost} lines of the log lost; packets are not counted in the kernel`,
+          : `${c.errors} script errors, ${c.lost} lines of the log lost; packets are not counted in the kernel${c.punted === undefined ? "" : `, ${c.punted} were left to user space`}`,
       ),
   };
 }

@@ -4,6 +4,7 @@ import type { EventSink, LogEvent, Running, Script } from "../backends/backend.t
 import { type EbpfOptions, ebpf, PinRequired } from "../backends/ebpf.ts";
 import { type NfqueueOptions, nfqueue } from "../backends/nfqueue.ts";
 import { isPinName, isPinned } from "../backends/pinned-hooks.ts";
+import { diagnosticLine } from "./diagnostics.ts";
 import type { EventPrinter } from "./event-printer.ts";
 import { EXIT_DONE, usageFailure } from "./failure.ts";
 import { kernelFailure, reasonsAgainst } from "./kernel-failure.ts";
@@ -148,6 +149,7 @@ async function startInKernel(
       say(
         `the hook at ${familyName(family)} ${hookName(hooknum)} has priority ${priority}, for ${wanted} is taken`,
       );
+  for (const each of running.left) say(diagnosticLine(script, each));
   for (const match of running.matches) for (const text of matchLines(match, options.netns)) say(text);
   return {
     running,

@@ -34,6 +34,10 @@ export interface CompiledHook {
   readonly name: string;
   readonly form: ProgramForm;
   readonly program: Program;
+  /** Some packets it decides. */
+  readonly decides: boolean;
+  /** It may print a line, and then leave the packet to user space, which prints it again. */
+  readonly printsTwice: boolean;
   /** Before registers were given, for `--print=ir`. */
   readonly ir: IrFunction;
 }
@@ -55,6 +59,8 @@ export interface HookSource {
   /** Default: "netfilter". */
   readonly form?: "netfilter" | "rule";
   readonly hook: LuaFunction;
+  /** A "rule" only: packets that it cannot decide go to user space, and the hook runs there from its start. */
+  readonly punts?: boolean;
   /** Only packets with this mark reach the hook; all do when it is left out. */
   readonly mark?: number;
 }
@@ -71,6 +77,8 @@ export interface MatchSource {
 export type ProgramSource = HookSource | MatchSource;
 
 const MOST_ATTEMPTS = 200;
+/** Between two rules of one chain: a packet for each processor, and those that interrupt. */
+const MOST_PUNTED = 4096;
 const EVENT_BYTES = 1 << 20;
 
 /**
@@ -90,9 +98,11 @@ export function compileHooks(
       const irs = sources.map((source) => {
         const form = FORMS[source.form ?? "netfilter"];
         const specializer = new Specializer(source.name, script, shared, layout, form);
+        specializer.mayPunt = source.form === "rule" && source.punts === true;
         if (source.form === "match") specializer.compileMatch(source.match, source.userargs);
         else specializer.compile(source.hook, source.mark);
-        return { name: source.name, form, ir: optimize(specializer.ir) };
+        const { decides, printsTwice } = specializer;
+        return { name: source.name, form, decides, printsTwice, ir: optimize(specializer.ir) };
       });
       const programs = irs.map((each) => ({ ...each, program: generate(each.ir) }));
       const used = new Set(
@@ -147,6 +157,7 @@ function mapsOf(shared: Shared): MapSpec[] {
     page(MAPS.strings, BPF_MAP_TYPE_ARRAY, sizeOfStrings(shared.ringBytes)),
     page(MAPS.rodata, BPF_MAP_TYPE_ARRAY, rodata.length, rodata),
     { ...page(MAPS.events, BPF_MAP_TYPE_RINGBUF, 0), keySize: 0, maxEntries: EVENT_BYTES },
+    { ...page(MAPS.punted, BPF_MAP_TYPE.BPF_MAP_TYPE_HASH, 8), keySize: 8, maxEntries: MOST_PUNTED },
     ...shared.maps,
     ...shared.sharedTables.maps,
     ...state,

@@ -12,7 +12,6 @@ import { BPF_FUNC } from "../uapi/bpf.ts";
 import { NF_VERDICT } from "../uapi/netfilter.ts";
 import {
   type Abstract,
-  alternativesOf,
   Cell,
   type Deferred,
   type Int,
@@ -20,6 +19,7 @@ import {
   NIL,
   type Single,
   type Slice,
+  TRUE,
   text,
 } from "./abstract.ts";
 import { Control, Join } from "./control.ts";
@@ -62,6 +62,13 @@ export abstract class ProgramFrame extends Control {
   /** Ends with the fallback verdict. */
   readonly #fallback = new Join();
   readonly #failures = new Join();
+  readonly #punts = new Join();
+  /** Packets that this program cannot decide go to user space, and the hook runs there from its start. */
+  mayPunt = false;
+  /** Whether a line was printed on this way. */
+  readonly printed = new Cell("printed");
+  printsTwice = false;
+  decides = false;
   readonly #traps = new Join();
   readonly #verdicts = new Join();
   readonly #accepted = new Join();
@@ -387,6 +394,12 @@ export abstract class ProgramFrame extends Control {
   punt(reason: string): void {
     if (this.block === undefined) return;
     this.here.isCold = true;
+    if (this.mayPunt) {
+      const printed = this.cells.get(this.printed);
+      if (printed?.kind !== "bool" || this.constantOf(printed.value) !== 0n) this.printsTwice = true;
+      this.goto(this.#punts);
+      return;
+    }
     const site = this.#site({
       kind: "punt",
       span: this.span,
@@ -505,6 +518,7 @@ export abstract class ProgramFrame extends Control {
       at = most;
       end = BigInt(at);
     }
+    if (this.mayPunt && kind === "print") this.cells.set(this.printed, TRUE);
     if (at > SCRATCH.eventBytes) this.refuse("too much to print at once", "print less in one call");
     const result = this.helper(BPF_FUNC.BPF_FUNC_ringbuf_output, [this.map(MAPS.events), record, end, 0n]);
     const rest = new Join();
@@ -515,16 +529,7 @@ export abstract class ProgramFrame extends Control {
       () => this.goto(rest),
       () => {
         this.here.isCold = true;
-        const one = this.launder(1n) as Value;
-        this.emit({
-          op: "atomicAdd",
-          size: 8,
-          to: this.mapValue(MAPS.counters, COUNTERS.lostEvents),
-          offset: 0,
-          value: one,
-          result: undefined,
-          span: this.span,
-        });
+        this.#count(COUNTERS.lostEvents);
         this.goto(rest);
       },
     );
@@ -612,16 +617,29 @@ export abstract class ProgramFrame extends Control {
   verdict(values: readonly Abstract[]): void {
     if (this.block === undefined) return;
     const [first = NIL, mark = NIL] = values;
-    if (alternativesOf(mark).some((single) => single.kind !== "nil"))
-      this.refuse(
-        "a mark as the second result",
-        "run the script with --on nfqueue: programs of netfilter cannot set marks",
-      );
+    const noMark = new Join();
+    this.cases(mark, (single) => {
+      if (single.kind === "nil") this.goto(noMark);
+      else
+        this.#leave(
+          "a mark as the second result",
+          "run the script with --on nfqueue: programs of netfilter cannot set marks",
+        );
+    });
+    this.land(noMark);
     this.cases(first, (single) => {
-      if (single.kind === "text" || single.kind === "slice")
-        this.refuse("a string as the verdict", "return an integer of nf.action");
+      if (single.kind === "text" || single.kind === "slice") {
+        this.#leave("a string as the verdict", "return an integer of nf.action");
+        return;
+      }
       this.goto(this.#verdicts, [single.kind === "int" ? single : int(0n)]);
     });
+  }
+
+  #leave(reason: string, advice: string): void {
+    if (!this.mayPunt) this.refuse(reason, advice);
+    this.shared.refusals.push({ span: this.span, reason, advice });
+    this.punt(reason);
   }
 
   /** Ends with the result of a match: whether it is true. */
@@ -633,9 +651,50 @@ export abstract class ProgramFrame extends Control {
     );
   }
 
+  /** Tells the rule behind this one that the packet is for user space. */
+  #recordPunt(punted: Join): void {
+    const key = this.stack("punted", 8);
+    this.store(8, key, 0, this.skb);
+    const result = this.helper(BPF_FUNC.BPF_FUNC_map_update_elem, [this.map(MAPS.punted), key, key, 0n]);
+    this.fork(
+      "jeq",
+      result,
+      0n,
+      () => {
+        this.#count(COUNTERS.punted);
+        this.goto(punted);
+      },
+      () => {
+        const message = "too many packets are on their way to user space, this one is accepted";
+        const site = this.#site({
+          kind: "error",
+          span: undefined,
+          message,
+          expressions: [],
+          captured: [],
+        });
+        this.goto(this.#failures, [int(site)]);
+      },
+    );
+  }
+
+  #count(counter: number): void {
+    this.emit({
+      op: "atomicAdd",
+      size: 8,
+      to: this.mapValue(MAPS.counters, counter),
+      offset: 0,
+      value: this.launder(1n) as Value,
+      result: undefined,
+      span: this.span,
+    });
+  }
+
   protected epilogue(): void {
     const accept = this.#accepted;
     const drop = this.#dropped;
+    const punted = new Join();
+    this.decides = this.#verdicts.paths.length > 0;
     const [verdict] = this.land(this.#verdicts);
     if (this.block !== undefined) {
       // Truncated to a C int; out of range is ACCEPT.
@@ -677,6 +736,11 @@ export abstract class ProgramFrame extends Control {
         captured: [],
       });
       this.goto(this.#failures, [int(site)]);
+    }
+    this.land(this.#punts);
+    if (this.block !== undefined) {
+      this.span = undefined;
+      this.#recordPunt(punted);
     }
     const [site] = this.land(this.#failures);
     if (this.block !== undefined) {
@@ -723,6 +787,11 @@ export abstract class ProgramFrame extends Control {
       this.goto(this.#pass);
     }
     this.land(drop);
+    if (this.block !== undefined) {
+      unlock();
+      this.end({ op: "return", value: this.form.results.drop, span: undefined });
+    }
+    this.land(punted);
     if (this.block !== undefined) {
       unlock();
       this.end({ op: "return", value: this.form.results.drop, span: undefined });

@@ -8,7 +8,7 @@ import type { Expression, Block as LuaBlock, Statement, Target } from "../lua/as
 import { describe } from "../lua/emit-names.ts";
 import type { LuaFunction } from "../lua/value.ts";
 import { assert } from "../util/assert.ts";
-import { type Abstract, type Int, int, NIL, text, typeOf } from "./abstract.ts";
+import { type Abstract, FALSE, type Int, int, NIL, text, typeOf } from "./abstract.ts";
 import { Join } from "./control.ts";
 import { CannotCompile } from "./diagnostics.ts";
 import { Expressions } from "./expressions.ts";
@@ -46,6 +46,7 @@ export class Specializer extends Expressions {
   #run(f: LuaFunction, mark: number | undefined, args: () => readonly Abstract[]): readonly Abstract[] {
     this.prologue(mark);
     this.cells.set(this.heapTop, int(0n));
+    if (this.mayPunt) this.cells.set(this.printed, FALSE);
     if (this.shared.needs.has("strings")) openStrings(this);
     if (this.shared.needs.has("budget")) this.cells.set(this.budget, int(this.config(CONFIG.budget)));
     const info = this.script.state.functionInfo(f);

@@ -125,7 +125,7 @@ export const CONFIG = {
 } as const;
 
 /** The words of map `counters`: what programs count beside what scripts see. */
-export const COUNTERS = { lostEvents: 0, bytes: 8 } as const;
+export const COUNTERS = { lostEvents: 0, punted: 8, bytes: 16 } as const;
 
 export const MAPS = {
   config: "config",
@@ -135,6 +135,8 @@ export const MAPS = {
   strings: "strings",
   events: "events",
   counters: "counters",
+  /** Packets that are on their way to user space, by the address of their `sk_buff`. */
+  punted: "punted",
 } as const;
 
 /** A map that programs need, with what is in it at the start. */

@@ -43,7 +43,7 @@ export const chainAttributes = attributes("NFTA_CHAIN", {
 });
 
 /** enum nft_verdict_attributes */
-const verdictAttributes = attributes("NFTA_VERDICT", { code: [1, u32be] });
+const verdictAttributes = attributes("NFTA_VERDICT", { code: [1, u32be], chain: [2, cstring] });
 
 /** enum nft_data_attributes */
 const dataAttributes = attributes("NFTA_DATA", { value: [1, bytes], verdict: [2, nest(verdictAttributes)] });

@@ -8,7 +8,15 @@
 
 import { NF_VERDICT, NFPROTO } from "../uapi/netfilter.ts";
 import { NETLINK, NLM_F } from "../uapi/netlink.ts";
-import { NFT_CMP, NFT_CT, NFT_META, NFT_QUEUE_FLAG, NFT_REG, NFT_TABLE_F } from "../uapi/nf-tables.ts";
+import {
+  NFT_CMP,
+  NFT_CT,
+  NFT_JUMP,
+  NFT_META,
+  NFT_QUEUE_FLAG,
+  NFT_REG,
+  NFT_TABLE_F,
+} from "../uapi/nf-tables.ts";
 import type { ValueOf } from "../wire/attributes.ts";
 import { u32 } from "../wire/struct.ts";
 import { ErrnoError, UnsupportedError } from "./errors.ts";
@@ -65,6 +73,8 @@ export interface FilteredHook {
   readonly priority: number;
   /** Of type BPF_PROG_TYPE_SOCKET_FILTER; rules hold it from now on. */
   readonly program: { readonly fd: number };
+  /** Of those, the packets that this program is true of go to a queue instead; they pass when nobody serves it. */
+  readonly undecided?: { readonly program: { readonly fd: number }; readonly queue: number };
 }
 
 /**
@@ -97,17 +107,19 @@ export class OwnedTables {
    * `UnsupportedError` when rules of this kernel cannot ask programs.
    */
   filter(hooks: readonly FilteredHook[]): void {
-    try {
-      this.#socket.transaction(batch(this.#filterRequests(hooks)));
-      for (const { family } of hooks) this.#families.add(family);
-    } catch (error) {
-      if (!(error instanceof ErrnoError) || error.code !== "ENOENT") throw error;
-      throw new UnsupportedError(
-        "rules of this kernel's nf_tables cannot ask programs",
-        "it needs CONFIG_NFT_COMPAT and CONFIG_NETFILTER_XT_MATCH_BPF",
-        { cause: error },
-      );
+    for (const statement of ["queue", "NFQUEUE"] as const) {
+      try {
+        this.#socket.transaction(batch(this.#filterRequests(hooks, statement)));
+        for (const { family } of hooks) this.#families.add(family);
+        return;
+      } catch (error) {
+        if (!(error instanceof ErrnoError) || error.code !== "ENOENT") throw error;
+      }
     }
+    throw new UnsupportedError(
+      "rules of this kernel's nf_tables cannot ask programs",
+      "it needs CONFIG_NFT_COMPAT and CONFIG_NETFILTER_XT_MATCH_BPF",
+    );
   }
 
   /** As `install`, with chains that no packet ever reaches. */
@@ -158,17 +170,26 @@ export class OwnedTables {
     }
   }
 
-  #filterRequests(hooks: readonly FilteredHook[]): NetlinkRequest[] {
+  #filterRequests(hooks: readonly FilteredHook[], statement: QueueStatement): NetlinkRequest[] {
     const table = this.#name;
     return [
       ...this.#tableRequests(hooks),
       ...hooks.flatMap((hook, i) => {
         const chain = `${chainName(hook)}_${i}`;
-        const { family, hooknum, priority } = hook;
+        const { family, hooknum, priority, program, undecided } = hook;
         const drop = verdictExpression(NF_VERDICT.NF_DROP);
+        const asks = programExpression(program.fd);
+        const base = chainRequest(table, chain, family, { hooknum, priority });
+        if (undecided === undefined) return [base, ruleRequest(table, chain, family, [asks, drop])];
+        const second = `${chain}_second`;
+        const queued = { ...hook, queue: undecided.queue, bypass: true };
+        const queue = statement === "queue" ? queueExpression(queued) : queueTarget(queued);
         return [
-          chainRequest(table, chain, family, { hooknum, priority }),
-          ruleRequest(table, chain, family, [programExpression(hook.program.fd), drop]),
+          base,
+          chainRequest(table, second, family, undefined),
+          ruleRequest(table, second, family, [programExpression(undecided.program.fd), queue]),
+          ruleRequest(table, second, family, [drop]),
+          ruleRequest(table, chain, family, [asks, verdictExpression(NFT_JUMP, second)]),
         ];
       }),
     ];
@@ -281,10 +302,11 @@ function ruleRequests(table: string, hook: QueuedHook, statement: QueueStatement
   );
 }
 
-const verdictExpression = (code: number): Expression => ({
-  name: "immediate",
-  data: immediateAttributes.encode({ destination: NFT_REG.NFT_REG_VERDICT, data: { verdict: { code } } }),
-});
+function verdictExpression(code: number, chain?: string): Expression {
+  const verdict = chain === undefined ? { code } : { code, chain };
+  const destination = NFT_REG.NFT_REG_VERDICT;
+  return { name: "immediate", data: immediateAttributes.encode({ destination, data: { verdict } }) };
+}
 
 /** True of the packets that the program is true of. */
 function programExpression(fd: number): Expression {

@@ -48,6 +48,9 @@ export const NFT_REG = {
   NFT_REG_1: 1,
 } as const;
 
+/** enum nft_verdicts, as the u32 that messages carry. */
+export const NFT_JUMP = 0xffff_fffd;
+
 /** Flags of the queue expression (NFTA_QUEUE_FLAGS); xt_NFQUEUE's NFQ_FLAG_* are the same. */
 export const NFT_QUEUE_FLAG = {
   /** Packets pass when nobody listens. */
