@@ -5,7 +5,10 @@
 
 import { SimulatedKernel } from "../kernel/simulated.ts";
 import { Skb } from "../kernel/skb.ts";
+import { ruleLogText } from "../kernel/xtables/log-text.ts";
+import { printTables, type Table } from "../kernel/xtables/ruleset.ts";
 import { Runtime, type RuntimeOptions } from "../runtime/runtime.ts";
+import { NFPROTO } from "../uapi/netfilter.ts";
 import {
   CaptureError,
   type CaptureFormat,
@@ -48,6 +51,15 @@ export interface SimOptions extends Omit<RuntimeOptions, "kernel"> {
   /** u32; the random numbers of the run follow from it. Default 0. */
   readonly seed?: number;
   readonly cpuCount?: number;
+  /** Rules to stand in the path, as `iptables-save` and `ip6tables-save` write them. Raises `RulesError`. */
+  readonly rules?: SimulatedRules;
+  /** Told the rules with their counters, at the end: `iptables-save -c` of each family that has any. */
+  readonly onRules?: (rules: SimulatedRules) => void;
+}
+
+export interface SimulatedRules {
+  readonly v4?: string;
+  readonly v6?: string;
 }
 
 export const sim: Backend<SimOptions> = {
@@ -73,6 +85,7 @@ class SimulatedRun {
   readonly #reader = createCaptureReader();
   readonly #skb = new Skb();
   readonly #unknownLinkTypes = new Set<number>();
+  readonly #tables: { v4?: Table[]; v6?: Table[] } = {};
   readonly #source: AsyncIterator<Uint8Array> | Iterator<Uint8Array>;
   #stopped = false;
   #stopWaiting = () => {};
@@ -92,6 +105,8 @@ class SimulatedRun {
       writeFormat: _f,
       local = "auto",
       onLocal: _l,
+      rules: _r,
+      onRules: _o,
       seed,
       cpuCount,
       ...runtimeOptions
@@ -102,6 +117,7 @@ class SimulatedRun {
     this.#kernel = new SimulatedKernel({
       log: (level, text) => sink.log({ type: "log", level, text }),
       transmit: (skb) => this.#transmit(skb),
+      ruleLog: (entry) => sink.log({ type: "log", level: "info", text: ruleLogText(entry) }),
       ...(seed === undefined ? {} : { seed }),
       ...(cpuCount === undefined ? {} : { cpuCount }),
     });
@@ -113,6 +129,10 @@ class SimulatedRun {
   load(script: Script): void {
     if (mayAskForConnections(script.source)) this.#kernel.conntrack.start();
     this.#runtime.load(script.source, script.path);
+    // Behind the script: rules may ask the matches and targets that it offers.
+    const { v4, v6 } = this.#options.rules ?? {};
+    if (v4 !== undefined) this.#tables.v4 = this.#kernel.loadRules(v4, NFPROTO.NFPROTO_IPV4);
+    if (v6 !== undefined) this.#tables.v6 = this.#kernel.loadRules(v6, NFPROTO.NFPROTO_IPV6);
   }
 
   counters(): Counters {
@@ -136,6 +156,11 @@ class SimulatedRun {
     try {
       await this.#pumpAll();
     } finally {
+      const { v4, v6 } = this.#tables;
+      this.#options.onRules?.({
+        ...(v4 && { v4: printTables(v4) }),
+        ...(v6 && { v6: printTables(v6) }),
+      });
       this.#runtime.stop();
       // Lets the source close its file; whether that works is not our business any more.
       Promise.resolve(this.#source.return?.()).catch(() => {});

@@ -2,6 +2,7 @@
 
 import type { Running, Script } from "../backends/backend.ts";
 import { type SimOptions, sim } from "../backends/sim.ts";
+import { RulesError } from "../kernel/xtables/rules-error.ts";
 import { liveBytes } from "../linux/memory-meter.ts";
 import { fileReader } from "../linux/script-files.ts";
 import { CaptureError } from "../wire/capture.ts";
@@ -10,18 +11,21 @@ import type { EventPrinter } from "./event-printer.ts";
 import { CommandFailure, EXIT_DONE, EXIT_FAILED } from "./failure.ts";
 import type { Streams } from "./main.ts";
 import { Progress } from "./output.ts";
+import { writeRules } from "./rule-files.ts";
 import { scriptFailure } from "./script-file.ts";
 import { onStopSignals } from "./signals.ts";
 
 export interface CaptureRunOptions
-  extends Omit<SimOptions, "packets" | "write" | "onLocal" | "liveBytes" | "readFile"> {
+  extends Omit<SimOptions, "packets" | "write" | "onLocal" | "onRules" | "liveBytes" | "readFile"> {
   readonly pcap: string;
   readonly write?: string;
+  /** Where the rules go with their counters. */
+  readonly counters?: string;
 }
 
 export async function runCapture(
   script: Script,
-  { pcap, write, ...options }: CaptureRunOptions,
+  { pcap, write, counters, ...options }: CaptureRunOptions,
   printer: EventPrinter,
   { talk, out }: Streams,
 ): Promise<number> {
@@ -53,6 +57,7 @@ export async function runCapture(
         ...options,
         liveBytes,
         readFile: fileReader(script.path),
+        ...(counters === undefined ? {} : { onRules: (rules) => writeRules(counters, rules, out) }),
         onLocal: (address) => {
           talk.line(
             address === undefined
@@ -78,6 +83,8 @@ export async function runCapture(
       printer.summary(counters);
       throw new CommandFailure(EXIT_FAILED, `cannot read all of '${pcap}': ${error.message}`);
     }
+    if (error instanceof RulesError)
+      throw new CommandFailure(EXIT_FAILED, `cannot use the rules: ${error.message}`);
     throw scriptFailure(script, error);
   } finally {
     removeHandlers();

@@ -8,13 +8,15 @@ import { jsonPrinter, quietPrinter, textPrinter } from "./event-printer.ts";
 import { usageFailure } from "./failure.ts";
 import type { Streams, Subcommand } from "./main.ts";
 import { type CommandLine, numberOption, type ParsedLine, stringOption } from "./options.ts";
+import { readRules } from "./rule-files.ts";
+import type { CaptureRunOptions } from "./run-capture.ts";
 import { readScript } from "./script-file.ts";
 
 const MIB = 1024 * 1024;
 const CONTEXTS: readonly string[] = ["softirq", "hardirq", "process"];
 const HINT = "Try 'moonhook run --help'.";
 /** Options that mean something on one backend only. */
-const SIM_ONLY = ["pcap", "write", "local"];
+const SIM_ONLY = ["pcap", "write", "local", "rules", "rules6", "counters"];
 const NFQUEUE_ONLY = ["fail"];
 const EBPF_ONLY = ["pin", "attach", "userargs"];
 const FOREIGN: Readonly<Record<string, readonly string[]>> = {
@@ -42,6 +44,12 @@ const commandLine: CommandLine = {
     local: {
       value: "ADDR,…",
       help: "sim: the machine's own addresses; auto takes the busiest of the capture",
+    },
+    rules: { value: "FILE", help: "sim: rules that stand in the path, as iptables-save writes them" },
+    rules6: { value: "FILE", help: "sim: the same for IPv6, as ip6tables-save writes them" },
+    counters: {
+      value: "FILE",
+      help: "sim: the rules with their counters go there at the end; '-' is standard output",
     },
     netns: { value: "NAME", help: "live: in this network namespace" },
     pin: {
@@ -131,8 +139,27 @@ async function run(line: ParsedLine, streams: Streams): Promise<number> {
     pcap,
     ...(write === undefined ? {} : { write }),
     local: local === "auto" ? ("auto" as const) : localAddresses(local),
+    ...ruleOptions(line),
   };
   return runCapture(script, options, printer, shown);
+}
+
+function ruleOptions(line: ParsedLine): Pick<CaptureRunOptions, "rules" | "counters"> {
+  const v4 = stringOption(line, "rules");
+  const v6 = stringOption(line, "rules6");
+  const counters = stringOption(line, "counters");
+  if (v4 === undefined && v6 === undefined) {
+    if (counters !== undefined)
+      throw usageFailure("--counters needs rules: --rules FILE or --rules6 FILE", HINT);
+    return {};
+  }
+  return {
+    rules: {
+      ...(v4 === undefined ? {} : { v4: readRules(v4) }),
+      ...(v6 === undefined ? {} : { v6: readRules(v6) }),
+    },
+    ...(counters === undefined ? {} : { counters }),
+  };
 }
 
 function userargsOption(line: ParsedLine): { userargs?: string } {

@@ -70,16 +70,19 @@ export class ExtensionTable {
     };
   }
 
-  /** What a rule of `family` means by `name`: one of its own family, else one for every family (xt_find_match). */
+  /**
+   * What a rule of `family` means by `name`: one of its own family, else one for every family (xt_find_match). Rules that
+   * are text say no revision: any.
+   */
   find<K extends Extension["kind"]>(
     kind: K,
     name: string,
-    revision: number,
+    revision: number | undefined,
     family: number,
   ): Extract<Extension, { kind: K }> | undefined {
     const named = this.#extensions.filter(
       (each): each is Extract<Extension, { kind: K }> =>
-        each.kind === kind && each.name === name && each.revision === revision,
+        each.kind === kind && each.name === name && (revision === undefined || each.revision === revision),
     );
     return (
       named.find((each) => each.family === family) ??

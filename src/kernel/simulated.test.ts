@@ -59,7 +59,13 @@ describe("path and devices", () => {
     ["from nowhere", { from: "0.0.0.0", to: "10.0.0.1" }, "forward", "drop", INPUT.slice(0, 1)],
     ["from a group", { from: "224.0.0.5", to: "10.0.0.1" }, "forward", "drop", INPUT.slice(0, 1)],
     ["to nowhere", { from: "10.0.0.9", to: "0.0.0.0" }, "forward", "drop", INPUT.slice(0, 1)],
-    ["TTL used up", { from: "10.0.0.9", to: "192.0.2.1", ttl: 1 }, "forward", "drop", INPUT.slice(0, 1)],
+    [
+      "TTL used up: the sender is told",
+      { from: "10.0.0.9", to: "192.0.2.1", ttl: 1 },
+      "forward",
+      "drop",
+      [...INPUT.slice(0, 1), ...OUTPUT],
+    ],
     ["TTL 1 to the machine", { from: "10.0.0.9", to: "10.0.0.1", ttl: 1 }, "input", "accept", INPUT],
     ["v6 to the machine", { from: "fd00::9", to: "fd00::1" }, "input", "accept", INPUT],
     ["v6 from the machine", { from: "fd00::1", to: "fd00::9" }, "output", "accept", OUTPUT],
@@ -67,11 +73,11 @@ describe("path and devices", () => {
     ["v6 over loopback", { from: "::1", to: "::1" }, "output", "accept", ["OUT(0,1,0)", "POST(0,1,1)"]],
     ["v6 multicast", { from: "fe80::9", to: "ff02::1" }, "input", "accept", INPUT],
     [
-      "v6 hop limit used up",
+      "v6 hop limit used up: the sender is told",
       { from: "fd00::9", to: "2001:db8::1", ttl: 1 },
       "forward",
       "drop",
-      INPUT.slice(0, 1),
+      [...INPUT.slice(0, 1), ...OUTPUT],
     ],
     [
       "v6 link-local through it",

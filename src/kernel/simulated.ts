@@ -32,9 +32,9 @@ import type { HookOutcome, HookRegistration, Kernel, LogLevel } from "./kernel.t
 import { SeededRandom } from "./random.ts";
 import { Skb } from "./skb.ts";
 import type { RuleLog, XtEnvironment } from "./xtables/environment.ts";
-import { STANDARD_EXTENSIONS } from "./xtables/extensions.ts";
 import { readU32 } from "./xtables/general.ts";
 import { readTables, type Table } from "./xtables/ruleset.ts";
+import { withScripts } from "./xtables/script-extensions.ts";
 import { hookTables } from "./xtables/table-hooks.ts";
 
 const { NF_ACCEPT, NF_DROP, NF_QUEUE } = NF_VERDICT;
@@ -137,7 +137,7 @@ export class SimulatedKernel implements Kernel {
    * `RulesError` for what is not understood, with nothing put there. Their counters count from then on.
    */
   loadRules(text: string, family: number): Table[] {
-    const tables = readTables(text, family, STANDARD_EXTENSIONS, this.#environment);
+    const tables = readTables(text, family, withScripts(this.extensions), this.#environment);
     hookTables(this.hooks, tables, this.#environment);
     return tables;
   }

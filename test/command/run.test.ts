@@ -232,3 +232,50 @@ test("lua runs a file with arguments, prints bytes, and fails with status 1", ()
     talk: `moonhook lua: ${script}:1: enough\n`,
   });
 });
+
+test("run --rules: rules stand in the path, ask a match of the script, and are written with their counters", () => {
+  const rules = file(
+    "rules",
+    '*filter\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -p udp -m udp --dport 53 -m even -j LOG --log-prefix "even "\n-A OUTPUT -m even -j DROP\nCOMMIT\n',
+  );
+  const script = file(
+    "even.lua",
+    `local xtable = require("xtable")
+xtable.match{ name = "even", revision = 0, family = xtable.family.UNSPEC, proto = 0, hooks = 0,
+  match = function(skb, par) return par.thoff == 20 and skb:getuint8(21) % 2 == 0 end, checkentry = function() end, destroy = function() end }`,
+  );
+  const { status, out } = moonhook(
+    "run",
+    script,
+    "--pcap",
+    DNS,
+    "--rules",
+    rules,
+    "--counters",
+    "-",
+    "--json",
+  );
+  expect(status).toBe(0);
+  const lines = out.trimEnd().split("\n");
+  const events = lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
+  const dropped = events.filter(({ verdict }) => verdict === "drop").length;
+  expect(dropped).toBeGreaterThan(0);
+  expect(dropped).toBeLessThan(events.filter(({ path }) => path === "output").length);
+  const logged = events.filter(({ type }) => type === "log").map(({ text }) => text);
+  expect(logged).toHaveLength(dropped);
+  expect(logged[0]).toMatch(
+    /^even IN= OUT=eth0 SRC=\S+ DST=\S+ LEN=\d+ TTL=\d+ PROTO=UDP SPT=\d*[02468] DPT=53$/,
+  );
+  expect(lines).toContainEqual(
+    expect.stringMatching(new RegExp(`^\\[${dropped}:\\d+\\] -A OUTPUT -m even -j DROP$`)),
+  );
+});
+
+test("run --rules: a rule that is not understood ends the run with its line", () => {
+  const rules = file("bad", "*filter\n-A OUTPUT -m nothing -j DROP\nCOMMIT\n");
+  const { status, talk } = moonhook("run", "examples/dnsblock.lua", "--pcap", DNS, "--rules", rules);
+  expect(status).toBe(1);
+  expect(talk).toContain(
+    "cannot use the rules: line 2: there is no match 'nothing': -A OUTPUT -m nothing -j DROP",
+  );
+});

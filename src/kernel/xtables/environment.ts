@@ -6,6 +6,8 @@ import type { Skb } from "../skb.ts";
 export interface RuleLog {
   readonly target: "LOG" | "NFLOG";
   readonly prefix: string;
+  readonly inName: string;
+  readonly outName: string;
   readonly skb: Skb;
 }
 

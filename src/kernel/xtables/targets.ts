@@ -166,8 +166,8 @@ const log = target({
   },
   build(given, { environment }): Action {
     const prefix = given["log-prefix"]?.value ?? "";
-    return ({ skb }) => {
-      environment.log({ target: "LOG", prefix, skb });
+    return ({ skb, inName, outName }) => {
+      environment.log({ target: "LOG", prefix, inName, outName, skb });
       return XT_CONTINUE;
     };
   },
@@ -183,8 +183,8 @@ const nflog = target({
   },
   build(given, { environment }): Action {
     const prefix = given["nflog-prefix"]?.value ?? "";
-    return ({ skb }) => {
-      environment.log({ target: "NFLOG", prefix, skb });
+    return ({ skb, inName, outName }) => {
+      environment.log({ target: "NFLOG", prefix, inName, outName, skb });
       return XT_CONTINUE;
     };
   },
