@@ -81,7 +81,7 @@ export class QueueServer {
       const { family, hooknum, priority } = station;
       armed.push({ family, hooknum, priority, queue: bind(station, undefined) });
       // Which queue a packet comes by tells how tracking relates it: nothing else does for the first of a connection.
-      const told = this.#options.kernel.conntrack.started ? TOLD_STATES : [];
+      const told = this.#options.rules && this.#options.kernel.conntrack.started ? TOLD_STATES : [];
       states.push(told.map(({ state, info }) => ({ state, queue: bind(station, info) })));
     }
     const hooks = armed.map((each, i) => ({ ...each, marks: stations[i]!.marks, bypass: !failClosed }));
