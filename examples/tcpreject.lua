@@ -9,9 +9,11 @@
 -- Live:   sudo nft 'add table inet t; add chain inet t c { type filter hook prerouting priority mangle; }'
 --         sudo nft 'add rule inet t c tcp dport 80 meta mark set 0x52'
 --         sudo bin/moonhook run examples/tcpreject.lua
--- Change: MARK
+--         in the kernel, with a script that marks: sudo bin/moonhook run reject-port --attach tcx (FORWARD_TOO = false)
+-- Change: MARK, FORWARD_TOO
 
 local MARK = 0x52
+local FORWARD_TOO = true -- a device (--attach tcx) has no FORWARD
 
 local netfilter = require("netfilter")
 local byteorder = require("byteorder")
@@ -81,6 +83,8 @@ local function hook(skb)
 end
 
 local pri = nf.ip.pri
-for hooknum, priority in pairs{ [nf.inet.PRE_ROUTING] = pri.MANGLE + 1, [nf.inet.FORWARD] = pri.FILTER } do
+local stations = { [nf.inet.PRE_ROUTING] = pri.MANGLE + 1 }
+if FORWARD_TOO then stations[nf.inet.FORWARD] = pri.FILTER end
+for hooknum, priority in pairs(stations) do
   netfilter.register{ hook = hook, pf = nf.proto.INET, hooknum = hooknum, priority = priority, mark = MARK }
 end

@@ -20,7 +20,7 @@ function check(source: string, files: Record<string, string> = {}): string[] {
 const COPY = "local copy = skb:copy() return #copy:data() > 100 and 0 or 1";
 const refusal = (line: number, file = "") =>
   expect.stringMatching(
-    new RegExp(`^${file}:${line} error cannot-compile a call of skb.copy cannot be compiled do `),
+    new RegExp(`^${file}:${line} error cannot-compile a copy of the packet cannot be compiled run `),
   );
 
 test("nothing, of a script whose hooks compile", () => {

@@ -3,9 +3,14 @@
  * what cannot be compiled of them is said by line.
  */
 
-import { type CompiledScript, compileHooks, type ProgramSource } from "../compiler/compile-hooks.ts";
+import {
+  type CompiledScript,
+  compileHooks,
+  type HookSource,
+  type ProgramSource,
+} from "../compiler/compile-hooks.ts";
 import { CannotCompile, type Refusal } from "../compiler/diagnostics.ts";
-import type { KernelLayout } from "../compiler/target.ts";
+import { FORMS, type KernelLayout } from "../compiler/target.ts";
 import { whatHooksKeep } from "../compiler/what-hooks-keep.ts";
 import type { SourceSpan } from "../ebpf/program-builder.ts";
 import { type Extension, type MatchExtension, USERARGS_BYTES } from "../kernel/extensions.ts";
@@ -16,7 +21,7 @@ import { displayName } from "../lua/position.ts";
 import { LuaTable } from "../lua/table.ts";
 import type { LuaFunction } from "../lua/value.ts";
 import { Runtime, type RuntimeContext } from "../runtime/runtime.ts";
-import { NFPROTO } from "../uapi/netfilter.ts";
+import { NF_INET, NFPROTO } from "../uapi/netfilter.ts";
 import type { Diagnostic, Script } from "./backend.ts";
 
 export interface LoadOptions {
@@ -45,7 +50,7 @@ export class EntryRefused extends Error {
 }
 
 /** How hooks get their packets: as links of netfilter, or asked by rules. */
-export type HookForm = "netfilter" | "rule";
+export type HookForm = "netfilter" | "rule" | "tcx";
 
 /** Families whose tables have the match `bpf`. */
 const ASKING_FAMILIES: readonly number[] = [
@@ -102,11 +107,17 @@ export class LoadedScript {
         throw new EntryRefused(`checkentry of the match '${match.name}' refuses these arguments`);
   }
 
-  /** All hooks, then all matches, as programs. Throws `HooksRefused` when one of them, or a part of one, cannot be compiled. */
+  /**
+   * All hooks, as programs of netfilter or at devices, then all matches, as programs. Throws `HooksRefused` when one of
+   * them, or a part of one, cannot be compiled.
+   */
   compile(layout: KernelLayout, form: HookForm = "netfilter"): CompiledScript {
-    const diagnostics = this.hooks.flatMap((hook, i) =>
-      typeof hookOf(hook) === "function" ? [] : [this.#refused(notCallable(i))],
-    );
+    const diagnostics = this.hooks.flatMap((hook, i) => {
+      const f = hookOf(hook);
+      if (typeof f !== "function") return [this.#refused(notCallable(i))];
+      const problem = form === "tcx" ? this.#whyNotAtDevices(hook, f as LuaFunction) : undefined;
+      return problem === undefined ? [] : [this.#refused(problem)];
+    });
     diagnostics.push(
       ...this.extensions.flatMap((each) => whyNoProgram(each)).map((each) => this.#refused(each)),
     );
@@ -163,6 +174,29 @@ export class LoadedScript {
     this.runtime.stop();
   }
 
+  /** A device sees what comes in before PRE_ROUTING, what goes out behind POST_ROUTING, and nothing else. */
+  #whyNotAtDevices({ pf, hooknum }: HookRegistration, f: LuaFunction): Refusal | undefined {
+    const info = this.runtime.state.functionInfo(f);
+    const span = info && {
+      chunk: displayName(info.source),
+      line: info.body.line,
+      column: info.body.column,
+    };
+    if (!IP_FAMILIES.includes(pf))
+      return {
+        span,
+        reason: `a hook of family ${pf} at a device`,
+        advice: "register it for IPv4, IPv6 or INET",
+      };
+    if (directionOf(hooknum) !== undefined) return undefined;
+    return {
+      span,
+      reason: `a hook at ${nameOf(hooknum)} with --attach tcx`,
+      advice:
+        "register it at PRE_ROUTING (what comes in) or POST_ROUTING (what goes out), or leave --attach out",
+    };
+  }
+
   #compile(
     registered: readonly (HookRegistration | MatchExtension)[],
     layout: KernelLayout,
@@ -180,7 +214,7 @@ export class LoadedScript {
       const own = registered.length === 1 ? name : `${name.slice(0, 12)}_${i + 1}`;
       return "kind" in each
         ? { name: own, form: "match", match: matchOf(each) as LuaFunction, userargs: this.#userargs }
-        : { name: own, form, punts, hook: hookOf(each) as LuaFunction, mark: each.mark };
+        : { name: own, ...placeOf(each, form), punts, hook: hookOf(each) as LuaFunction, mark: each.mark };
     });
     try {
       return compileHooks(script, sources, layout);
@@ -212,6 +246,20 @@ export class LoadedScript {
       ...(isOwn ? {} : { file: span.chunk }),
     };
   }
+}
+
+const { NFPROTO_INET, NFPROTO_IPV4, NFPROTO_IPV6 } = NFPROTO;
+const IP_FAMILIES: readonly number[] = [NFPROTO_INET, NFPROTO_IPV4, NFPROTO_IPV6];
+
+const nameOf = (hooknum: number): string =>
+  Object.entries(NF_INET)
+    .find(([name, number]) => number === hooknum && !name.includes("NUM"))?.[0]
+    .replace("NF_INET_", "") ?? `${hooknum}`;
+
+/** Which packets of a device the hooks of a station of netfilter see. */
+export function directionOf(hooknum: number): "ingress" | "egress" | undefined {
+  if (hooknum === NF_INET.NF_INET_PRE_ROUTING) return "ingress";
+  return hooknum === NF_INET.NF_INET_POST_ROUTING ? "egress" : undefined;
 }
 
 const hookOf = (registration: HookRegistration): unknown =>
@@ -282,4 +330,10 @@ function noteHooks(kernel: Kernel): HookRegistration[] {
     };
   };
   return hooks;
+}
+
+/** A hook at a device is told where it is; of the others the form says enough. */
+function placeOf({ pf, hooknum }: HookRegistration, form: HookForm): Pick<HookSource, "form" | "place"> {
+  if (form !== "tcx") return { form };
+  return { place: { form: FORMS.tcx, family: pf, isIngress: directionOf(hooknum) === "ingress" } };
 }

@@ -20,12 +20,15 @@ export type Listing = "ir" | "asm" | "log";
 const EACH_STEP = 2;
 
 /** As `ebpf.start` without running anything; throws what it throws. `log` needs the kernel. */
-export function listScript(script: Script, what: Listing): string {
+export function listScript(script: Script, what: Listing, isAtDevices = false): string {
   const { kernel, isReal, close } = kernelToLoadWith();
   try {
     const loaded = new LoadedScript(script, kernel);
     try {
-      const compiled = loaded.compile(isReal ? kernelLayout() : EXAMPLE_LAYOUT);
+      const compiled = loaded.compile(
+        isReal ? kernelLayout() : EXAMPLE_LAYOUT,
+        isAtDevices ? "tcx" : "netfilter",
+      );
       const lineText = (span: SourceSpan) => loaded.lineText(span);
       if (what === "ir") return compiled.hooks.map(({ ir }) => printIr(ir)).join("\n");
       if (what === "asm") return compiled.hooks.map((hook) => listInstructions(hook, lineText)).join("\n");

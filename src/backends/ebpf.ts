@@ -23,6 +23,7 @@ import { logLines, oneLine } from "../runtime/runtime.ts";
 import type { Backend, Diagnostic, EventSink, Running, Script } from "./backend.ts";
 import { checkScript } from "./check-script.ts";
 import { HooksRefused, LoadedScript, type LoadOptions } from "./compile-script.ts";
+import { attachAtDevices, type DeviceHook, devicesOf } from "./device-links.ts";
 import { type HookRules, putRules } from "./hook-rules.ts";
 import { KernelPrograms, kernelLayout } from "./kernel-programs.ts";
 import { LiveKernel } from "./live-kernel.ts";
@@ -39,6 +40,8 @@ export interface EbpfOptions extends LoadOptions {
   readonly attach?: "links" | "rules";
   /** Keeps the hooks under this name when the process ends. */
   readonly pin?: string;
+  /** Hooks run at these devices (none: at all) instead of in netfilter, and may change packets. */
+  readonly tcx?: readonly string[];
 }
 
 /** What can be counted without slowing packets down. */
@@ -73,9 +76,12 @@ export interface EbpfRunning extends Omit<Running, "counters"> {
   readonly matches: readonly OfferedMatch[];
   /** What cannot be compiled: packets that come there go to user space. */
   readonly left: readonly Diagnostic[];
+  /** Where they run at devices. */
+  readonly atDevices: readonly DeviceHook[];
 }
 
-export interface EbpfBackend extends Omit<Backend<EbpfOptions>, "start"> {
+export interface EbpfBackend extends Omit<Backend<EbpfOptions>, "start" | "check"> {
+  check(script: Script, options?: Pick<EbpfOptions, "tcx">): Diagnostic[];
   start(script: Script, options: EbpfOptions, sink: EventSink): Promise<EbpfRunning>;
 }
 
@@ -111,14 +117,14 @@ function requireMachine({ netns }: EbpfOptions): void {
 }
 
 /** Runs the script's top level, as the compiler needs its values; nothing is loaded or attached. */
-function check(script: Script): Diagnostic[] {
+function check(script: Script, { tcx }: Pick<EbpfOptions, "tcx"> = {}): Diagnostic[] {
   const found = checkScript(script);
   if (found.some(({ severity }) => severity === "error")) return found;
   const { kernel, close } = kernelToLoadWith();
   try {
     const loaded = new LoadedScript(script, kernel);
     try {
-      loaded.compile(EXAMPLE_LAYOUT);
+      loaded.compile(EXAMPLE_LAYOUT, tcx === undefined ? "netfilter" : "tcx");
     } finally {
       loaded.close();
     }
@@ -158,6 +164,7 @@ class KernelRun implements EbpfRunning {
   #queues: NfqueueRunning | undefined;
   #punted: (() => number) | undefined;
   #failToFinish!: (error: unknown) => void;
+  readonly atDevices: readonly DeviceHook[] = [];
   readonly #sink: EventSink;
   readonly #undo: (() => void)[] = [];
   #errors = 0;
@@ -177,14 +184,16 @@ class KernelRun implements EbpfRunning {
       const kernel = this.#until(new LiveKernel((level, text) => sink.log({ type: "log", level, text })));
       const loaded = this.#until(new LoadedScript(script, kernel, options));
       this.hookCount = loaded.hooks.length;
+      const { tcx } = options;
       const { matches } = loaded;
       if (matches.length > 0 && options.pin === undefined)
         throw new PinRequired(`rules find the match '${matches[0]!.name}' by its path`);
       loaded.enter();
-      const asksRules = (options.attach ?? (hasLinks() ? "links" : "rules")) === "rules";
+      const asksRules = tcx === undefined && (options.attach ?? (hasLinks() ? "links" : "rules")) === "rules";
       if (asksRules && options.pin !== undefined && loaded.hooks.length > 0)
         throw new UnsupportedError("hooks that rules ask cannot be pinned", "leave --pin out");
-      const compiled = this.#compile(loaded, options, asksRules);
+      const compiled =
+        tcx === undefined ? this.#compile(loaded, options, asksRules) : loaded.compile(kernelLayout(), "tcx");
       this.left = loaded.leftToUserSpace(compiled);
       const timeOffset = atomicTimeOffset();
       const settings = { budget: BigInt(options.budget ?? DEFAULT_BUDGET), timeOffsetNs: timeOffset() };
@@ -211,7 +220,7 @@ class KernelRun implements EbpfRunning {
       });
       const programs = loaded.hooks.map((hook, i) => ({ program: kept.programs[i]!, hook }));
       const asked = matches.map(({ name }, i) => ({ name, program: kept.programs[programs.length + i]! }));
-      let links: readonly AttachedHook[] = [];
+      let placed: readonly (AttachedHook | DeviceHook)[] = [];
       const { punted } = kept.maps;
       if (punted !== undefined) {
         this.#waiting = { programs, punted };
@@ -220,12 +229,18 @@ class KernelRun implements EbpfRunning {
           const count = kept.punted();
           this.#punted = () => count;
         });
-      } else if (asksRules) this.attached = this.#until(putRules(programs)).placed;
-      else {
-        links = attachHooks(programs);
-        this.attached = links;
-        for (const { link } of links) this.#until(link);
+      } else if (tcx !== undefined) {
+        this.atDevices = attachAtDevices(programs, devicesOf(kernel.devices, tcx));
+        placed = this.atDevices;
+      } else if (asksRules) {
+        this.attached = this.#until(putRules(programs)).placed;
+      } else {
+        const attached = attachHooks(programs);
+        this.attached = attached;
+        placed = attached;
       }
+      const links = placed.map(({ link }) => link);
+      for (const link of links) this.#until(link);
       const pinned = options.pin === undefined ? [] : pinHooks(options.pin, links, asked, kept.maps);
       this.matches = pinned.map((each, i) => {
         const { family, proto, hooks } = matches[i]!;

@@ -25,6 +25,14 @@ export function kernelLayout(): KernelLayout {
       vlan_tci: at("sk_buff", "vlan_tci"),
       vlan_all: at("sk_buff", "vlan_all"),
       _nfct: at("sk_buff", "_nfct"),
+      protocol: at("sk_buff", "protocol"),
+      mac_header: at("sk_buff", "mac_header"),
+      network_header: at("sk_buff", "network_header"),
+      csum_start: at("sk_buff", "csum_start"),
+      ip_summed: {
+        offset: at("sk_buff", "ip_summed"),
+        shift: btf.member("sk_buff", "ip_summed").offsetBits % 8,
+      },
     },
     net_device: { ifindex: at("net_device", "ifindex") },
     nf_conn: { mark: at("nf_conn", "mark"), status: at("nf_conn", "status") },
@@ -33,11 +41,13 @@ export function kernelLayout(): KernelLayout {
 
 /** What the kernel calls the forms of programs. */
 const TYPES = {
-  bpf_nf_ctx: {
+  netfilter: {
     type: BPF_PROG_TYPE.BPF_PROG_TYPE_NETFILTER,
     expectedAttachType: BPF_ATTACH_TYPE.BPF_NETFILTER,
   },
-  __sk_buff: { type: BPF_PROG_TYPE.BPF_PROG_TYPE_SOCKET_FILTER },
+  match: { type: BPF_PROG_TYPE.BPF_PROG_TYPE_SOCKET_FILTER },
+  rule: { type: BPF_PROG_TYPE.BPF_PROG_TYPE_SOCKET_FILTER },
+  tcx: { type: BPF_PROG_TYPE.BPF_PROG_TYPE_SCHED_CLS },
 } as const;
 
 export interface KernelSettings {
@@ -78,7 +88,7 @@ export class KernelPrograms {
         programs.push(
           loadInKernel(program, {
             name,
-            ...TYPES[form.argument],
+            ...TYPES[form.name],
             maps,
             ...(lineText && { lineText }),
             ...(logLevel !== undefined && { logLevel }),

@@ -47,6 +47,11 @@ export class LiveDevices {
     return this.#byIndex.get(ifindex);
   }
 
+  all(): Link[] {
+    this.#refresh();
+    return [...this.#byIndex.values()];
+  }
+
   /**
    * Puts the link header in front of a packet that came in on a device, as far as it can be known: the source is what the
    * queue says; the destination is a group address when the IP destination is one, else the device's own; Ethernet

@@ -54,5 +54,6 @@ export function attachHooks(programs: readonly ProgramAtHook[]): AttachedHook[] 
   }
 }
 
-const inOrder = (programs: readonly ProgramAtHook[]): ProgramAtHook[] =>
+/** As they run: lower priorities first, and of equal ones that which was registered last. */
+export const inOrder = (programs: readonly ProgramAtHook[]): ProgramAtHook[] =>
   programs.toReversed().sort((a, b) => a.hook.priority - b.hook.priority);

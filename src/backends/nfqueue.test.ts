@@ -113,13 +113,14 @@ test.each([
 describe("link headers", () => {
   const own = Uint8Array.of(2, 0, 0, 0, 0, 1);
   const sender = Uint8Array.of(2, 0, 0, 0, 0, 9);
-  const link = { index: 2, name: "eth0", type: 1, flags: 2, mtu: 1500, hardwareAddress: own };
+  const link = { index: 2, name: "eth0", type: 1, flags: 2, mtu: 1500, master: 0, hardwareAddress: own };
   const tunnel = {
     index: 3,
     name: "tun0",
     type: 0xfffe,
     flags: 0,
     mtu: 1500,
+    master: 0,
     hardwareAddress: new Uint8Array(0),
   };
   const address = {

@@ -11,6 +11,7 @@ import {
   KernelLink,
   type KernelMap,
   type KernelProgram,
+  type LinkInfo,
   listPinFolders,
   listPins,
   makePinFolder,
@@ -22,19 +23,27 @@ import {
   unpin,
 } from "../linux/bpf.ts";
 import { ErrnoError } from "../linux/errors.ts";
-import type { AttachedHook } from "./netfilter-links.ts";
+import { BPF_ATTACH_TYPE } from "../uapi/bpf.ts";
 
 const FOLDER = `${BPF_FOLDER}/moonhook`;
 
 /** One place where a pinned hook runs. */
-export interface PinnedHook {
-  /** NFPROTO_* */
-  readonly family: number;
-  readonly hooknum: number;
-  readonly priority: number;
+export type PinnedHook = {
   /** What the kernel calls the program. */
   readonly program: string;
-}
+} & (
+  | {
+      /** NFPROTO_* */
+      readonly family: number;
+      readonly hooknum: number;
+      readonly priority: number;
+    }
+  | {
+      /** Of the namespace that it belongs to; 0 when it is gone. */
+      readonly ifindex: number;
+      readonly where: "ingress" | "egress" | "xdp";
+    }
+);
 
 /** A match that rules ask by its path: `-m bpf --object-pinned PATH`. */
 export interface PinnedMatch {
@@ -61,7 +70,7 @@ export const isPinned = (name: string): boolean => listPinFolders(FOLDER).includ
 /** Pins everything under `name`, or nothing; gives where the matches are. Throws `ErrnoError` EEXIST when the name is taken. */
 export function pinHooks(
   name: string,
-  attached: readonly AttachedHook[],
+  links: readonly KernelLink[],
   matches: readonly MatchProgram[],
   maps: Readonly<Record<string, KernelMap>>,
 ): PinnedMatch[] {
@@ -70,7 +79,7 @@ export function pinHooks(
   const folder = `${FOLDER}/${name}`;
   makePinFolder(folder);
   try {
-    for (const [i, { link }] of attached.entries()) pin(link, `${folder}/link_${i}`);
+    for (const [i, link] of links.entries()) pin(link, `${folder}/link_${i}`);
     const pinned: PinnedMatch[] = [];
     for (const { name: match, program } of matches) {
       const path = freePath(`${folder}/${MATCH}${match.replaceAll(/[^\w-]/g, "_")}`, pinned);
@@ -150,11 +159,11 @@ function hooksIn(folder: string): PinnedHook[] {
   return linksIn(folder).flatMap((link) => {
     try {
       const info = link.info();
-      if (info.kind !== "netfilter") return [];
+      const place = placeOf(info);
+      if (place === undefined) return [];
       const program = openProgram(info.programId);
       try {
-        const { family, hook, priority } = info;
-        return [{ family, hooknum: hook, priority, program: program.info().name }];
+        return [{ ...place, program: program.info().name }];
       } finally {
         program.close();
       }
@@ -162,4 +171,19 @@ function hooksIn(folder: string): PinnedHook[] {
       link.close();
     }
   });
+}
+
+function placeOf(info: LinkInfo) {
+  switch (info.kind) {
+    case "netfilter":
+      return { family: info.family, hooknum: info.hook, priority: info.priority };
+    case "tcx": {
+      const isIngress = info.attachType === BPF_ATTACH_TYPE.BPF_TCX_INGRESS;
+      return { ifindex: info.ifindex, where: isIngress ? "ingress" : "egress" } as const;
+    }
+    case "xdp":
+      return { ifindex: info.ifindex, where: "xdp" } as const;
+    default:
+      return undefined;
+  }
 }

@@ -7,6 +7,7 @@ import { nfqueue } from "../backends/nfqueue.ts";
 import { sim } from "../backends/sim.ts";
 import { fileReader } from "../linux/script-files.ts";
 import { textFromLatin1 } from "../util/latin1.ts";
+import { ATTACH_OPTION, attachDevices } from "./attach-option.ts";
 import { diagnosticLines } from "./diagnostics.ts";
 import { EXIT_DONE, EXIT_FAILED, usageFailure } from "./failure.ts";
 import { kernelFailure } from "./kernel-failure.ts";
@@ -24,6 +25,7 @@ const commandLine: CommandLine = {
   options: {
     on: { value: "BACKEND", choices: Object.keys(backends), help: "only this backend" },
     json: { help: "one JSON object a line" },
+    attach: ATTACH_OPTION,
     print: {
       value: "FORM",
       choices: ["ir", "asm", "log"],
@@ -42,12 +44,16 @@ async function run(line: ParsedLine, { out }: Streams): Promise<number> {
     throw usageFailure("give one script", "Try 'moonhook check --help'.");
   const found = readScript(name);
   const script = { ...found, readFile: fileReader(found.path) };
+  const attach = stringOption(line, "attach");
+  const tcx = attach === undefined ? undefined : attachDevices(attach, "Try 'moonhook check --help'.");
   const listing = stringOption(line, "print");
-  if (listing !== undefined) return print(script, listing as Listing, out);
+  if (listing !== undefined) return print(script, listing as Listing, tcx !== undefined, out);
   let failed = false;
-  for (const [backend, { check }] of Object.entries(backends)) {
-    if (line.values["on"] !== undefined && line.values["on"] !== backend) continue;
-    const diagnostics = check(script);
+  const on = stringOption(line, "on") ?? (tcx && "ebpf");
+  for (const backend of ["sim", "nfqueue", "ebpf"] as const) {
+    if (on !== undefined && on !== backend) continue;
+    const diagnostics =
+      backend === "ebpf" ? ebpf.check(script, tcx && { tcx }) : backends[backend].check(script);
     failed ||= diagnostics.some(({ severity }) => severity === "error");
     if (line.values["json"]) {
       for (const diagnostic of diagnostics)
@@ -64,9 +70,14 @@ async function run(line: ParsedLine, { out }: Streams): Promise<number> {
   return failed ? EXIT_FAILED : EXIT_DONE;
 }
 
-async function print(script: Script, what: Listing, out: Streams["out"]): Promise<number> {
+async function print(
+  script: Script,
+  what: Listing,
+  isAtDevices: boolean,
+  out: Streams["out"],
+): Promise<number> {
   try {
-    for (const text of listScript(script, what).split("\n")) out.line(textFromLatin1(text));
+    for (const text of listScript(script, what, isAtDevices).split("\n")) out.line(textFromLatin1(text));
     return EXIT_DONE;
   } catch (error) {
     throw kernelFailure(script, error);

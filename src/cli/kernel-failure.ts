@@ -34,7 +34,11 @@ const FAULT_OF_OURS =
 export function kernelFailure(script: Script, error: unknown): unknown {
   if (error instanceof ErrnoError) {
     // A name that the user gave: everything else is something that this machine does not do.
-    if ((error.call === "open" && error.code === "ENOENT") || error.call === "mkdir")
+    if (
+      (error.call === "open" && error.code === "ENOENT") ||
+      error.call === "mkdir" ||
+      error.call === "if_nametoindex"
+    )
       return new CommandFailure(EXIT_USAGE, error.message);
   }
   if (error instanceof HooksRefused)

@@ -1,6 +1,6 @@
 /** `moonhook list`: the hooks that stay without a process (`run --pin NAME`). */
 
-import { listPinned } from "../backends/pinned-hooks.ts";
+import { listPinned, type PinnedHook } from "../backends/pinned-hooks.ts";
 import { EXIT_DONE, machineFailure, usageFailure } from "./failure.ts";
 import type { Streams, Subcommand } from "./main.ts";
 import { familyName, hookName } from "./netfilter-names.ts";
@@ -25,13 +25,17 @@ async function run(line: ParsedLine, { out }: Streams): Promise<number> {
       out.line(name);
       for (const { name: match, path } of matches)
         out.line(`  match ${match}: -m bpf --object-pinned ${path}`);
-      for (const { family, hooknum, priority, program } of hooks)
-        out.line(`  ${familyName(family)} ${hookName(hooknum)}, priority ${priority}: ${program}`);
+      for (const hook of hooks) out.line(`  ${placeOf(hook)}: ${hook.program}`);
     }
     return EXIT_DONE;
   } catch (error) {
     throw machineFailure(error);
   }
+}
+
+function placeOf(hook: PinnedHook): string {
+  if ("ifindex" in hook) return `${hook.where} of device ${hook.ifindex}`;
+  return `${familyName(hook.family)} ${hookName(hook.hooknum)}, priority ${hook.priority}`;
 }
 
 export const listCommand: Subcommand = { commandLine, run };

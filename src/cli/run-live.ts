@@ -150,13 +150,20 @@ async function startInKernel(
         `the hook at ${familyName(family)} ${hookName(hooknum)} has priority ${priority}, for ${wanted} is taken`,
       );
   for (const each of running.left) say(diagnosticLine(script, each));
+  const places = new Map<string, string[]>();
+  for (const { device, where } of running.atDevices) {
+    const names = places.get(where) ?? [];
+    places.set(where, names);
+    if (!names.includes(device)) names.push(device);
+  }
+  const at = [...places].map(([where, names]) => `${where} of ${names.join(", ")}`).join("; ");
   for (const match of running.matches) for (const text of matchLines(match, options.netns)) say(text);
   return {
     running,
     what: [counted(running.hookCount, "hook"), counted(running.matches.length, "match", "matches")]
       .filter((text) => text !== "")
       .join(", "),
-    where: " in the kernel",
+    where: ` in the kernel${at === "" ? "" : ` at ${at}`}`,
     summarize: () => printer.summary(running.counters()),
   };
 }

@@ -4,6 +4,7 @@ import { USERARGS_BYTES } from "../kernel/extensions.ts";
 import type { RuntimeContext } from "../runtime/runtime.ts";
 import { parseIpv4 } from "../wire/ipv4.ts";
 import { parseIpv6 } from "../wire/ipv6.ts";
+import { attachOption, RUN_ATTACH_OPTION } from "./attach-option.ts";
 import { jsonPrinter, quietPrinter, textPrinter } from "./event-printer.ts";
 import { usageFailure } from "./failure.ts";
 import type { Streams, Subcommand } from "./main.ts";
@@ -56,11 +57,7 @@ const commandLine: CommandLine = {
       value: "NAME",
       help: "ebpf: the hooks stay when this process ends, until 'moonhook stop NAME'",
     },
-    attach: {
-      value: "HOW",
-      choices: ["links", "rules"],
-      help: "ebpf: rules of nf_tables ask the hooks; links, the default, need Linux 6.4 and priorities of their own",
-    },
+    attach: RUN_ATTACH_OPTION,
     userargs: {
       value: "TEXT",
       help: "ebpf: what rules give the script's matches, filled up with zeros to 256 bytes",
@@ -80,6 +77,7 @@ const commandLine: CommandLine = {
   },
   notes: [
     "Live runs end with Ctrl-C; their rules and hooks end with the process, however it ends, unless they are pinned.",
+    "With --attach tcx hooks may change packets: those at PRE_ROUTING run at the ingress of the devices, before conntrack and NAT and before fragments are put together, those at POST_ROUTING at their egress, behind all that; hooks elsewhere are refused. The devices are those that are there at the start.",
     "In the kernel (ebpf) packets are neither reported nor counted, only what scripts print.",
     "Exit status: 0 done, 1 the script or the capture failed, 2 usage, 3 the machine cannot do it.",
   ],
@@ -94,7 +92,15 @@ async function run(line: ParsedLine, streams: Streams): Promise<number> {
   const pcap = stringOption(line, "pcap");
   const on = stringOption(line, "on") ?? "auto";
   const pinned = stringOption(line, "pin");
-  const backend = on !== "auto" ? on : pcap !== undefined ? "sim" : pinned !== undefined ? "ebpf" : "live";
+  const attach = stringOption(line, "attach");
+  const backend =
+    on !== "auto"
+      ? on
+      : pcap !== undefined
+        ? "sim"
+        : pinned !== undefined || attach !== undefined
+          ? "ebpf"
+          : "live";
   const foreign = FOREIGN[backend]!.find((option) => line.values[option] !== undefined);
   if (foreign !== undefined) throw usageFailure(`--${foreign} means nothing on ${backend}`, HINT);
   const write = stringOption(line, "write");
@@ -115,7 +121,6 @@ async function run(line: ParsedLine, streams: Streams): Promise<number> {
   if (backend !== "sim") {
     const script = readScript(name);
     const netns = stringOption(line, "netns");
-    const attach = stringOption(line, "attach");
     if (attach === "rules" && pinned !== undefined)
       throw usageFailure("--attach rules: rules end with the process, and cannot be pinned", HINT);
     const { runLive } = await import("./run-live.ts");
@@ -126,7 +131,7 @@ async function run(line: ParsedLine, streams: Streams): Promise<number> {
       ...(netns === undefined ? {} : { netns }),
       ...(pinned === undefined ? {} : { pin: pinned }),
       ...userargsOption(line),
-      ...(attach === undefined ? {} : { attach: attach as "links" | "rules" }),
+      ...(attach === undefined ? {} : attachOption(attach, HINT)),
     } as const;
     return runLive(script, options, printer, streams);
   }

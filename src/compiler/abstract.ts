@@ -81,9 +81,21 @@ export interface Deferred {
   readonly type: "string" | "number";
   readonly args: readonly Single[];
 }
-/** The hook's argument, or what its methods give. */
+/** A packet: the hook's own, or the copy that the hook made of it. */
 export interface Packet {
-  readonly kind: "skb" | "view";
+  readonly kind: "skb";
+  readonly of: "own" | "copy";
+}
+/**
+ * A window onto a packet. That of the hook's own packet is always the same one, which `skb:data` aims
+ * anew: where it begins and ends is in cells.
+ */
+export interface View {
+  readonly kind: "view";
+  readonly of: "own" | "copy";
+  /** Of a copy: how many bytes before the network header it begins, and how many it has. */
+  readonly lead: Operand;
+  readonly size: Operand;
 }
 export interface Union {
   readonly kind: "union";
@@ -103,7 +115,8 @@ export type Single =
   | Func
   | Closure
   | Deferred
-  | Packet;
+  | Packet
+  | View;
 export type Abstract = Single | Union;
 
 /** A field of a table that whoever calls the script's function has made. */
@@ -126,7 +139,6 @@ export class LocalObject {
   readonly given: ReadonlyMap<string, GivenField> | undefined;
   /** Where its strings are put together, if it is a list that is only joined. */
   rope: Rope | undefined;
-  isJoined = false;
 
   constructor(key: string, site: object, given?: ReadonlyMap<string, GivenField>) {
     this.key = key;
@@ -153,6 +165,8 @@ export class Cell {
 }
 
 export const NIL: Nil = { kind: "nil" };
+export const OWN_PACKET: Packet = { kind: "skb", of: "own" };
+export const OWN_VIEW: View = { kind: "view", of: "own", lead: 0n, size: 0n };
 export const TRUE: Bool = { kind: "bool", value: 1n };
 export const FALSE: Bool = { kind: "bool", value: 0n };
 export const int = (value: Operand): Int => ({ kind: "int", value });
@@ -192,6 +206,9 @@ export class Kinds {
       }
       case "dynamic":
         return `dynamic ${value.class.root.number}`;
+      case "skb":
+      case "view":
+        return `${value.kind} ${value.of}`;
       default:
         return value.kind;
     }

@@ -52,13 +52,15 @@ export function stringArgument(
   args: readonly Abstract[],
   n: number,
   name: string,
+  shown = n,
 ): Single | undefined {
   const rest = new Join();
   s.cases(args[n - 1] ?? NIL, (single) => {
     if (typeOf(single) === "string") s.goto(rest, [single]);
     else if (single.kind === "int") {
       s.goto(rest, [s.textValue(single)!]);
-    } else argumentFails(s, n, name, `string expected, got ${args.length < n ? "no value" : typeOf(single)}`);
+    } else
+      argumentFails(s, shown, name, `string expected, got ${args.length < n ? "no value" : typeOf(single)}`);
   });
   const [value] = s.land(rest);
   return s.block === undefined ? undefined : (value as Single);

@@ -15,13 +15,16 @@ import {
   type Single,
   type Slice,
   text,
+  type View,
 } from "./abstract.ts";
 import { Join } from "./control.ts";
 import { decimal } from "./format.ts";
 import type { Frame } from "./frame.ts";
-import type { Operand, Value } from "./ir.ts";
+import type { AccessSize, Operand, Value } from "./ir.ts";
 import { Operations } from "./operations.ts";
+import type { Window } from "./packet.ts";
 import type { Specializer } from "./specializer.ts";
+import { FRAMES } from "./target.ts";
 
 export abstract class Building extends Operations {
   protected override readonly heapTop = new Cell("heap top");
@@ -74,9 +77,8 @@ export abstract class Building extends Operations {
     return result;
   }
 
-  /** Fails where the packet does not hold `size` bytes at `offset`; false when no path is left. */
-  packetHolds(offset: Operand, size: Operand, name: string): boolean {
-    const { limit, length } = this.window;
+  /** Fails where a window does not hold `size` bytes at `offset`; false when no path is left. */
+  packetHolds({ limit, length }: Window, offset: Operand, size: Operand, name: string): boolean {
     const bad = new Join();
     const good = new Join();
     const short = new Join();
@@ -133,6 +135,38 @@ export abstract class Building extends Operations {
     if (this.block !== undefined) this.fail(`bad argument #1 to '${name}' (out of bounds)`);
     this.land(good);
     return this.block !== undefined;
+  }
+
+  /** A string that stays when what it was taken from changes. */
+  copied(slice: Slice): Abstract {
+    return this.build([slice]);
+  }
+
+  /** Writes a word into a packet where a view that begins `lead` bytes before the network header has `offset`. */
+  putWord(of: View["of"], lead: Operand, offset: Operand, size: AccessSize, word: Operand): void {
+    const value = typeof word === "bigint" ? BigInt.asIntN(64, BigInt.asUintN(8 * size, word)) : word;
+    if (of === "copy") {
+      this.store(size, this.copyAddress(offset, lead), 0, value);
+      return;
+    }
+    const place = this.stack("written", 8);
+    this.store(size, place, 0, value);
+    this.putIntoPacket(offset, lead, place, BigInt(size));
+  }
+
+  /** Writes a string into a packet; it is not empty, and fits. */
+  putString(of: View["of"], lead: Operand, offset: Operand, value: Single): void {
+    const source = this.sliceOf(value);
+    if (of === "copy") {
+      const bytes = this.bound(source.length, BigInt(FRAMES.mostBytes));
+      this.copy(this.copyAddress(offset, lead), bytes, this.address(source.base, source.offset));
+      return;
+    }
+    // The kernel takes bytes to write from memory whose bounds it sees.
+    const built = source.base === this.heapRead ? source : (this.copied(source) as Slice);
+    if (this.block === undefined) return;
+    const size = this.shownLength(built.length, BigInt(this.heapBytes));
+    this.putIntoPacket(offset, lead, this.heapAddress(built.offset), size);
   }
 
   /** A loop over a number that begins with `from`; `body` ends each way, by `next` with the following number or elsewhere. */

@@ -29,9 +29,10 @@ import { Frame, type LiveVariable, liveVariables } from "./frame.ts";
 import { INTRINSICS, PURE } from "./intrinsics.ts";
 import { Value } from "./ir.ts";
 import { isKnownObject } from "./objects.ts";
+import type { Place } from "./packet.ts";
 import type { Shared } from "./shared.ts";
 import { readSlot, writeSlot } from "./state-access.ts";
-import type { KernelLayout, ProgramForm } from "./target.ts";
+import type { KernelLayout } from "./target.ts";
 
 /** Where a hook comes from. */
 export interface Script {
@@ -54,8 +55,8 @@ export abstract class Calling extends Building {
    */
   protected isPrinted = false;
 
-  constructor(name: string, script: Script, shared: Shared, layout: KernelLayout, form: ProgramForm) {
-    super(name, shared, layout, form);
+  constructor(name: string, script: Script, shared: Shared, layout: KernelLayout, place: Place) {
+    super(name, shared, layout, place);
     this.script = script;
   }
 

@@ -6,6 +6,7 @@
 import type { Program } from "../ebpf/program-builder.ts";
 import type { LuaFunction } from "../lua/value.ts";
 import { BPF_MAP_TYPE } from "../uapi/bpf.ts";
+import { NFPROTO } from "../uapi/netfilter.ts";
 import { bytesFromLatin1 } from "../util/latin1.ts";
 import type { Script } from "./calling.ts";
 import { Restart } from "./control.ts";
@@ -14,6 +15,7 @@ import type { EventSite } from "./events.ts";
 import { CodeLimitError, generate } from "./generate.ts";
 import type { IrFunction } from "./ir.ts";
 import { optimize } from "./optimize.ts";
+import type { Place } from "./packet.ts";
 import { Shared } from "./shared.ts";
 import type { SharedTable } from "./shared-tables.ts";
 import { Specializer } from "./specializer.ts";
@@ -21,6 +23,7 @@ import {
   CONFIG,
   COUNTERS,
   FORMS,
+  FRAMES,
   type KernelLayout,
   MAPS,
   type MapSpec,
@@ -63,6 +66,8 @@ export interface HookSource {
   readonly punts?: boolean;
   /** Only packets with this mark reach the hook; all do when it is left out. */
   readonly mark?: number;
+  /** Where it shall run; a hook of netfilter, when left out. */
+  readonly place?: Place;
 }
 
 /** A match, for all rules that give it the same arguments. */
@@ -75,6 +80,14 @@ export interface MatchSource {
 }
 
 export type ProgramSource = HookSource | MatchSource;
+
+/** Where a program runs when its source does not say it: in netfilter, for both families. */
+const placeOf = (source: ProgramSource): Place =>
+  (source.form !== "match" && source.place) || {
+    form: FORMS[source.form ?? "netfilter"],
+    family: NFPROTO.NFPROTO_INET,
+    isIngress: false,
+  };
 
 const MOST_ATTEMPTS = 200;
 /** Between two rules of one chain: a packet for each processor, and those that interrupt. */
@@ -96,13 +109,13 @@ export function compileHooks(
     shared.begin();
     try {
       const irs = sources.map((source) => {
-        const form = FORMS[source.form ?? "netfilter"];
-        const specializer = new Specializer(source.name, script, shared, layout, form);
+        const place = placeOf(source);
+        const specializer = new Specializer(source.name, script, shared, layout, place);
         specializer.mayPunt = source.form === "rule" && source.punts === true;
         if (source.form === "match") specializer.compileMatch(source.match, source.userargs);
         else specializer.compile(source.hook, source.mark);
         const { decides, printsTwice } = specializer;
-        return { name: source.name, form, decides, printsTwice, ir: optimize(specializer.ir) };
+        return { name: source.name, form: place.form, decides, printsTwice, ir: optimize(specializer.ir) };
       });
       const programs = irs.map((each) => ({ ...each, program: generate(each.ir) }));
       const used = new Set(
@@ -155,6 +168,7 @@ function mapsOf(shared: Shared): MapSpec[] {
     page(MAPS.counters, BPF_MAP_TYPE_ARRAY, COUNTERS.bytes),
     page(MAPS.scratch, BPF_MAP_TYPE_PERCPU_ARRAY, SCRATCH.bytes),
     page(MAPS.strings, BPF_MAP_TYPE_ARRAY, sizeOfStrings(shared.ringBytes)),
+    page(MAPS.frames, BPF_MAP_TYPE_PERCPU_ARRAY, FRAMES.bytes),
     page(MAPS.rodata, BPF_MAP_TYPE_ARRAY, rodata.length, rodata),
     { ...page(MAPS.events, BPF_MAP_TYPE_RINGBUF, 0), keySize: 0, maxEntries: EVENT_BYTES },
     { ...page(MAPS.punted, BPF_MAP_TYPE.BPF_MAP_TYPE_HASH, 8), keySize: 8, maxEntries: MOST_PUNTED },

@@ -303,6 +303,8 @@ export abstract class Control extends IrEmitter {
         return [value.base, value.offset, value.length];
       case "dynamic":
         return [value.id];
+      case "view":
+        return value.of === "copy" ? [value.lead, value.size] : [];
       case "deferred":
         return value.args.flatMap((arg) => this.#wordsOf(arg));
       default:
@@ -321,6 +323,8 @@ export abstract class Control extends IrEmitter {
         return { kind: "slice", base: words[0] as Value, offset: words[1]!, length: words[2]! };
       case "dynamic":
         return { ...proto, id: words[0]! };
+      case "view":
+        return proto.of === "copy" ? { ...proto, lead: words[0]!, size: words[1]! } : proto;
       case "deferred": {
         let taken = 0;
         const args = proto.args.map((arg) => {
@@ -342,6 +346,8 @@ export abstract class Control extends IrEmitter {
       case "bool":
       case "dynamic":
         return ["int"];
+      case "view":
+        return proto.of === "copy" ? ["int", "int"] : [];
       case "slice":
       case "text":
         return ["pointer", "int", "int"];

@@ -157,7 +157,7 @@ export abstract class Expressions extends Calling {
         return this.lengthValue(value);
       case "view":
       case "skb":
-        return int(this.window.length);
+        return int(this.windowOf(value).length);
       case "table":
         return int(BigInt(value.table.length()));
       case "local":
@@ -515,7 +515,8 @@ export abstract class Expressions extends Calling {
   assignSingle(object: Single, key: Abstract, value: Abstract, name: string | undefined): void {
     const constant = this.constantValue(key);
     if (object.kind === "local" && object.object.rope !== undefined) {
-      const { length, isJoined } = object.object;
+      const { length, rope } = object.object;
+      const isJoined = this.constantOf((this.cells.get(rope.isJoined) as Int).value) !== 0n;
       const count = (this.cells.get(length) as Int).value;
       const isNext =
         key.kind === "int" &&

@@ -22,8 +22,9 @@ import {
 import { argumentFails, constantString, integerArgument, stringArgument } from "./arguments.ts";
 import { Join } from "./control.ts";
 import { format } from "./format.ts";
-import type { AccessSize, Operand, Range } from "./ir.ts";
+import type { Operand, Range } from "./ir.ts";
 import { OBJECTS } from "./objects.ts";
+import { PACKET_INTRINSICS } from "./packet-intrinsics.ts";
 import { parsePattern, search } from "./patterns.ts";
 import { joinRope } from "./ropes.ts";
 import type { Specializer } from "./specializer.ts";
@@ -105,57 +106,9 @@ function byteOrder(module: string): Record<string, Intrinsic> {
   return rows;
 }
 
-// ---- the packet
-
-/** Checks that `size` bytes at `offset` are there, and loads them. */
-function accessor(size: AccessSize, isSigned: boolean): Intrinsic {
-  return (s, args, name) => {
-    const offset = integerArgument(s, args, 2, name, undefined, 1);
-    if (offset === undefined || !s.packetHolds(offset, BigInt(size), name)) return [];
-    const value = s.loadAt(size, s.window.base, offset);
-    if (!isSigned || size === 8) return [int(value)];
-    const unused = BigInt(64 - 8 * size);
-    return [int(s.binary("arsh", s.binary("lsh", value, unused), unused))];
-  };
-}
-
-const getString: Intrinsic = (s, args, name) => {
-  const offset = integerArgument(s, args, 2, name, undefined, 1);
-  if (offset === undefined) return [];
-  const { base, length } = s.window;
-  const size = integerArgument(s, args, 3, name, s.binary("sub", length, offset), 2);
-  if (size === undefined || !s.packetHolds(offset, size, name)) return [];
-  return [{ kind: "slice", base, offset, length: size }];
-};
-
-const DATA: Record<string, Intrinsic> = {
-  getstring: getString,
-  __len: (s) => [int(s.window.length)],
-};
-for (const [names, size, isSigned] of [
-  [["getbyte", "getuint8"], 1, false],
-  [["getint8"], 1, true],
-  [["getuint16"], 2, false],
-  [["getint16"], 2, true],
-  [["getuint32"], 4, false],
-  [["getint32"], 4, true],
-  [["getint64", "getnumber"], 8, true],
-] as const)
-  for (const name of names) DATA[name] = accessor(size, isSigned);
+// ---- what the kernel knows of the packet
 
 const SKB: Record<string, Intrinsic> = {
-  data(s, args, name) {
-    const layer = args[1] ?? NIL;
-    if (layer.kind === "nil" || (layer.kind === "text" && layer.text === "net")) return [{ kind: "view" }];
-    if (layer.kind === "text" && layer.text === "mac")
-      s.refuse("the link header", "use skb:data() with offsets from the network header");
-    if (layer.kind === "text") {
-      argumentFails(s, 1, name, `invalid option '${layer.text}'`);
-      return [];
-    }
-    return s.refuse("a layer that depends on the packet", 'use skb:data("net")');
-  },
-  __len: (s) => [int(s.window.length)],
   vlan(s) {
     const { sk_buff } = s.layout;
     const rest = new Join();
@@ -684,8 +637,8 @@ export const INTRINSICS: Readonly<Record<string, Intrinsic>> = {
   ...BASE,
   ...byteOrder("byteorder"),
   ...byteOrder("linux"),
-  ...Object.fromEntries(Object.entries(DATA).map(([name, f]) => [`data.${name}`, f])),
   ...OBJECTS,
+  ...PACKET_INTRINSICS,
   ...Object.fromEntries(Object.entries(SKB).map(([name, f]) => [`skb.${name}`, f])),
   "string.len": (s, args, name) => {
     const value = stringArgument(s, args, 1, name);

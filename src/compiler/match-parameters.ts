@@ -73,7 +73,7 @@ const MOST_EXTENSIONS = 8;
 /** `thoff` and `fragoff`; both 0 where there is none, as of a packet that ends before it. */
 function transportHeader(s: Specializer): readonly Abstract[] {
   const found = new Join();
-  const { base, limit } = s.window;
+  const { base, limit } = s.packet;
   const byte = (at: Operand, more = 0): Operand => s.loadAt(1, base, at, more);
   const is = (word: Operand, values: readonly bigint[], then: () => void, otherwise: () => void): void => {
     const [value, ...rest] = values;

@@ -459,6 +459,30 @@ export abstract class Operations extends ProgramFrame {
     return top.value;
   }
 
+  /**
+   * Gives back what a string at `start` does not need of the `reserved` bytes, if nothing was put behind it: in loops
+   * they would run out.
+   */
+  releaseBehind(start: Operand, reserved: bigint, length: Operand): void {
+    const top = (this.cells.get(this.heapTop) as Int).value;
+    if (this.constantOf(top) !== undefined) return;
+    const padding = BigInt(this.shared.keyPadding + 8) + 7n;
+    const end = (bytes: Operand): Operand =>
+      this.binary("and", this.binary("add", this.binary("add", start, bytes), padding), ~7n);
+    const rest = new Join();
+    this.fork(
+      "jne",
+      top,
+      end(reserved),
+      () => this.goto(rest),
+      () => {
+        this.cells.set(this.heapTop, int(end(length)));
+        this.goto(rest);
+      },
+    );
+    this.land(rest);
+  }
+
   protected abstract readonly heapTop: import("./abstract.ts").Cell;
 
   /** The place on the heap at `offset`, to write `room` bytes: bounded as the verifier wants to see it. */

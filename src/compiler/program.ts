@@ -1,10 +1,4 @@
-/**
- * The frame of a compiled hook: what it sets up, how it reads the packet, how it fails and what it logs, how it ends.
- *
- * A packet is read through one address. Where all of it lies in one piece, that is where the kernel has it; otherwise
- * (the payload of local TCP, always) its beginning is copied first. Either way the address is one that may be read
- * anywhere without a fault, so that bounds are checked where Lua has them and nowhere else.
- */
+/** The frame of a compiled hook: what it sets up, how it fails and what it logs, how it ends. */
 
 import type { Expression, Span } from "../lua/ast.ts";
 import { displayName } from "../lua/position.ts";
@@ -17,33 +11,35 @@ import {
   type Int,
   int,
   NIL,
+  type Packet,
   type Single,
   type Slice,
   TRUE,
   text,
+  type View,
 } from "./abstract.ts";
-import { Control, Join } from "./control.ts";
+import { Join } from "./control.ts";
 import { CannotCompile } from "./diagnostics.ts";
 import { type Captured, type EventSite, MOST_EVENT_TEXT } from "./events.ts";
 import type { AccessSize, Operand, Value } from "./ir.ts";
+import { PacketFrame, type Place, type Window } from "./packet.ts";
 import type { Shared } from "./shared.ts";
 import { STATE } from "./state-classes.ts";
 import {
   CONFIG,
   COUNTERS,
+  FORMS,
+  FRAMES,
   heapOfStrings,
   type KernelLayout,
   MAPS,
-  type ProgramForm,
   SCRATCH,
+  SK_BUFF_CONTEXT,
   STRINGS,
 } from "./target.ts";
 
-const DYNPTR_BYTES = 16;
 /** Rounds that a hook waits for another one to end. */
 const MOST_TRIES = 100_000n;
-/** The most that a packet is long: BIG TCP. */
-const MOST_PACKET = 1n << 20n;
 
 /** All bits that a number from 0 to `most` may have. */
 const bitsOf = (most: bigint): bigint => (1n << BigInt(most.toString(2).length)) - 1n;
@@ -53,10 +49,7 @@ const hasWords = (as: Captured): boolean =>
 const hasString = (as: Captured): boolean =>
   as.kind === "string" || (as.kind === "call" && as.args.some(hasString));
 
-export abstract class ProgramFrame extends Control {
-  readonly shared: Shared;
-  readonly layout: KernelLayout;
-  readonly form: ProgramForm;
+export abstract class ProgramFrame extends PacketFrame {
   /** Where errors of the script go while it runs protected, innermost last. */
   readonly handlers: Join[] = [];
   /** Ends with the fallback verdict. */
@@ -77,25 +70,19 @@ export abstract class ProgramFrame extends Control {
   readonly #pass = new Join();
   /** The lock was not to be had. */
   readonly #busy = new Join();
-  #context: Value | undefined;
-  #skb: Value | undefined;
+  /** The kernel did not give the packet's bytes. */
+  readonly #unreadable = new Join();
+  #frames: Value | undefined;
   #scratch: Value | undefined;
   #heap: Value | undefined;
   #heapRead: Value | undefined;
   #kept: Value | undefined;
   #rodata: Value | undefined;
-  #window: { base: Value; limit: Operand; length: Operand } | undefined;
   /** The chunk that code comes from, for messages. */
   source = "?";
 
-  constructor(name: string, shared: Shared, layout: KernelLayout, form: ProgramForm) {
-    super(name, shared.kinds);
-    this.shared = shared;
-    this.layout = layout;
-    this.form = form;
-    const context = this.ir.value("pointer");
-    this.ir.entry.parameters.push(context);
-    this.#context = context;
+  constructor(name: string, shared: Shared, layout: KernelLayout, place: Place) {
+    super(name, shared, shared.kinds, layout, place);
   }
 
   at(node: Span): void {
@@ -110,10 +97,9 @@ export abstract class ProgramFrame extends Control {
 
   protected prologue(mark: number | undefined): void {
     const { shared, layout } = this;
-    this.#skb =
-      this.form.argument === "bpf_nf_ctx"
-        ? this.loadPointer(this.#context!, layout.bpf_nf_ctx.skb)
-        : this.kfunc("bpf_cast_to_kern_ctx", [this.#context!], "pointer");
+    this.findPacket();
+    // Which packets are the hook's is seen by their bytes.
+    if (this.place.form === FORMS.tcx) shared.require("window");
     if (mark !== undefined) {
       const rest = new Join();
       this.fork(
@@ -126,30 +112,27 @@ export abstract class ProgramFrame extends Control {
       this.land(rest);
     }
     if (shared.needs.has("scratch")) {
-      const key = this.stack("key 0", 4);
-      this.store(4, key, 0, 0n);
-      const scratch = this.helper(
-        BPF_FUNC.BPF_FUNC_map_lookup_elem,
-        [this.map(MAPS.scratch), key],
-        "pointer",
-      );
-      const rest = new Join();
-      this.fork(
-        "jeq",
-        scratch,
-        0n,
-        () => this.goto(this.#pass),
-        () => this.goto(rest),
-      );
-      this.land(rest);
+      const scratch = this.#page(MAPS.scratch);
       this.#scratch = scratch;
       this.#heap = this.address(scratch, BigInt(SCRATCH.heapOffset));
       if (!shared.needs.has("strings"))
         this.#heapRead = this.kfunc("bpf_rdonly_cast", [this.#heap, 0n], "pointer");
     }
+    if (shared.needs.has("frames")) {
+      this.#frames = this.#page(MAPS.frames);
+      const rest = new Join();
+      this.fork(
+        "jne",
+        this.load(8, this.#frames, FRAMES.sending),
+        0n,
+        () => this.goto(this.#pass),
+        () => this.goto(rest),
+      );
+      this.land(rest);
+    }
     if (shared.needs.has("rodata"))
       this.#rodata = this.kfunc("bpf_rdonly_cast", [this.mapValue(MAPS.rodata, 0), 0n], "pointer");
-    if (shared.needs.has("window")) this.#openWindow();
+    if (shared.needs.has("window")) this.openWindow(this.#pass, this.#unreadable);
     if (shared.needs.has("lock")) this.#lock();
     if (shared.needs.has("strings")) this.#openStrings();
   }
@@ -159,6 +142,23 @@ export abstract class ProgramFrame extends Control {
       this.kfunc("bpf_rdonly_cast", [this.mapValue(MAPS.strings, offset), 0n], "pointer");
     this.#kept = cast(0);
     this.#heapRead = cast(heapOfStrings(this.shared.ringBytes));
+  }
+
+  /** The memory of this processor in a map. */
+  #page(map: string): Value {
+    const key = this.stack("key 0", 4);
+    this.store(4, key, 0, 0n);
+    const page = this.helper(BPF_FUNC.BPF_FUNC_map_lookup_elem, [this.map(map), key], "pointer");
+    const rest = new Join();
+    this.fork(
+      "jeq",
+      page,
+      0n,
+      () => this.goto(this.#pass),
+      () => this.goto(rest),
+    );
+    this.land(rest);
+    return page;
   }
 
   /**
@@ -204,59 +204,41 @@ export abstract class ProgramFrame extends Control {
     this.cells.delete(tries);
   }
 
-  #openWindow(): void {
-    const { sk_buff } = this.layout;
-    const skb = this.skb;
-    const length = this.load(4, skb, sk_buff.len, { low: 0n, high: MOST_PACKET });
-    const paged = this.load(4, skb, sk_buff.data_len);
-    const ready = new Join();
-    this.fork(
-      "jne",
-      paged,
-      0n,
-      () => {
-        this.here.isCold = true;
-        const dynptr = this.stack("dynptr", DYNPTR_BYTES);
-        const argument = this.form.argument === "bpf_nf_ctx" ? skb : this.#context!;
-        this.kfunc("bpf_dynptr_from_skb", [argument, 0n, dynptr]);
-        const most = BigInt(SCRATCH.windowBytes);
-        const cut = new Join();
-        this.fork(
-          "jgt",
-          length,
-          most,
-          () => this.goto(cut, [int(most)]),
-          () => this.goto(cut, [int(length)]),
-        );
-        const bytes = this.bound((this.land(cut)[0] as Int).value, most);
-        this.helper(BPF_FUNC.BPF_FUNC_dynptr_read, [this.scratch, bytes, dynptr, 0n, 0n]);
-        const base = this.kfunc("bpf_rdonly_cast", [this.scratch, 0n], "pointer");
-        this.goto(ready, [{ kind: "slice", base, offset: 0n, length: bytes }]);
-      },
-      () => {
-        const data = this.loadPointer(skb, sk_buff.data);
-        const base = this.kfunc("bpf_rdonly_cast", [data, 0n], "pointer");
-        this.goto(ready, [{ kind: "slice", base, offset: 0n, length }]);
-      },
-    );
-    const window = this.land(ready)[0] as Slice;
-    this.#window = { base: window.base, limit: window.length, length };
-  }
-
-  get skb(): Value {
-    return this.#skb!;
-  }
-
   get scratch(): Value {
     this.shared.require("scratch");
     return this.#scratch!;
   }
 
-  /** The bytes of the packet: `length` by the kernel's count, `limit` of them readable. */
-  get window(): { base: Value; limit: Operand; length: Operand } {
-    if (!this.shared.needs.has("scratch")) this.shared.require("scratch");
-    this.shared.require("window");
-    return this.#window!;
+  /** The page for packets that are copied or sent. */
+  get frames(): Value {
+    this.shared.require("frames");
+    return this.#frames!;
+  }
+
+  windowOf(object: Packet | View): Window {
+    if (object.of === "own") return object.kind === "view" ? this.ownView : this.packet;
+    const lead = object.kind === "view" ? object.lead : 0n;
+    const page = this.kfunc(
+      "bpf_rdonly_cast",
+      [this.address(this.frames, BigInt(FRAMES.copy)), 0n],
+      "pointer",
+    );
+    return {
+      base: this.address(page, this.frameOffset(0n, lead)),
+      limit: this.binary("sub", this.binary("add", lead, BigInt(FRAMES.mostBytes)), this.linkBytes),
+      length: object.kind === "view" ? object.size : (this.cells.get(this.copyLength) as Int).value,
+    };
+  }
+
+  /** The place in the copy of `offset`, seen from a view that begins `lead` bytes before the network header. */
+  copyAddress(offset: Operand, lead: Operand): Value {
+    const at = this.bound(this.frameOffset(offset, lead), BigInt(FRAMES.mostBytes));
+    return this.address(this.address(this.frames, BigInt(FRAMES.copy)), at);
+  }
+
+  /** A length from 1 to `most`, as helpers want to see it that take no empty ranges. */
+  shownLength(length: Operand, most: bigint): Operand {
+    return this.binary("add", this.bound(this.binary("sub", length, 1n), most - 1n), 1n);
   }
 
   /** Where strings are built: to write, with bounds that the verifier sees. */
@@ -314,9 +296,7 @@ export abstract class ProgramFrame extends Control {
   }
 
   protected anyAddress(address: Operand | undefined): Value {
-    const everywhere = [this.#window?.base, this.#heapRead, this.#rodata].filter(
-      (base) => base !== undefined,
-    );
+    const everywhere = [this.openedAt, this.#heapRead, this.#rodata].filter((base) => base !== undefined);
     const same = everywhere.find((base) => base === address);
     if (everywhere.length === 0) this.shared.require("rodata");
     return same ?? everywhere[0]!;
@@ -613,20 +593,12 @@ export abstract class ProgramFrame extends Control {
 
   // ---- the end
 
-  /** Ends with the hook's first result; see `outcomeOf` of the module `netfilter`. */
+  /** Ends with what the hook returned; see `outcomeOf` of the module `netfilter`. */
   verdict(values: readonly Abstract[]): void {
     if (this.block === undefined) return;
     const [first = NIL, mark = NIL] = values;
-    const noMark = new Join();
-    this.cases(mark, (single) => {
-      if (single.kind === "nil") this.goto(noMark);
-      else
-        this.#leave(
-          "a mark as the second result",
-          "run the script with --on nfqueue: programs of netfilter cannot set marks",
-        );
-    });
-    this.land(noMark);
+    this.#setMark(mark);
+    if (this.block === undefined) return;
     this.cases(first, (single) => {
       if (single.kind === "text" || single.kind === "slice") {
         this.#leave("a string as the verdict", "return an integer of nf.action");
@@ -690,6 +662,26 @@ export abstract class ProgramFrame extends Control {
     });
   }
 
+  #setMark(mark: Abstract): void {
+    const rest = new Join();
+    this.cases(mark, (single) => {
+      if (single.kind !== "nil") {
+        if (this.place.form !== FORMS.tcx) {
+          this.#leave(
+            "a mark as the second result",
+            "run the script with --attach tcx or with --on nfqueue: programs of netfilter cannot set marks",
+          );
+          return;
+        }
+        if (single.kind === "text" || single.kind === "slice")
+          this.refuse("a string as the mark", "return an integer");
+        this.store(4, this.context, SK_BUFF_CONTEXT.mark, single.kind === "int" ? single.value : 0n);
+      }
+      this.goto(rest);
+    });
+    this.land(rest);
+  }
+
   protected epilogue(): void {
     const accept = this.#accepted;
     const drop = this.#dropped;
@@ -750,54 +742,70 @@ export abstract class ProgramFrame extends Control {
     }
     this.land(this.#fallback);
     if (this.block !== undefined) this.goto(accept);
-    this.land(this.#busy);
-    if (this.block !== undefined) {
-      const busy = "another hook of this script has not ended";
-      const site = this.#site({
-        kind: "error",
-        span: undefined,
-        message: busy,
-        expressions: [],
-        captured: [],
-      });
-      this.#report(site);
-      this.goto(this.#pass);
-    }
-    const unlock = (): void => {
-      if (!this.shared.needs.has("lock")) return;
-      const lock = this.mapValue(MAPS.state, STATE.lock);
-      this.store(8, lock, STATE.holder, 0n);
-      if (this.layout.storesInOrder) {
-        this.store(8, lock, 0, 0n);
-        return;
-      }
-      const result = this.ir.value("int");
-      this.emit({
-        op: "exchange",
-        to: lock,
-        offset: 0,
-        value: 0n,
-        result,
-        span: undefined,
-      });
-    };
+    this.#passWith(this.#busy, "another hook of this script has not ended");
+    this.#passWith(this.#unreadable, "skb linearization failed");
     this.land(accept);
     if (this.block !== undefined) {
-      unlock();
+      this.#keepSpoiled(drop);
+      this.#unlock();
       this.goto(this.#pass);
     }
+    const { form } = this.place;
     this.land(drop);
     if (this.block !== undefined) {
-      unlock();
-      this.end({ op: "return", value: this.form.results.drop, span: undefined });
+      this.#unlock();
+      this.end({ op: "return", value: form.results.drop, span: undefined });
     }
     this.land(punted);
     if (this.block !== undefined) {
-      unlock();
-      this.end({ op: "return", value: this.form.results.drop, span: undefined });
+      this.#unlock();
+      this.end({ op: "return", value: form.results.drop, span: undefined });
     }
     this.land(this.#pass);
-    if (this.block !== undefined)
-      this.end({ op: "return", value: this.form.results.accept, span: undefined });
+    if (this.block !== undefined) this.end({ op: "return", value: form.results.accept, span: undefined });
+  }
+
+  /** What was put in a packet's place must not go on as the packet. */
+  #keepSpoiled(drop: Join): void {
+    const spoiled = this.cells.get(this.spoiled);
+    if (spoiled === undefined) return;
+    const rest = new Join();
+    this.fork(
+      "jne",
+      (spoiled as Int).value,
+      0n,
+      () => {
+        this.here.isCold = true;
+        this.#reportText("a packet that could not be put back after its copy was sent is dropped");
+        this.goto(drop);
+      },
+      () => this.goto(rest),
+    );
+    this.land(rest);
+  }
+
+  /** Without the lock. */
+  #passWith(join: Join, message: string): void {
+    this.land(join);
+    if (this.block === undefined) return;
+    this.here.isCold = true;
+    this.#reportText(message);
+    this.goto(this.#pass);
+  }
+
+  #reportText(message: string): void {
+    this.#report(this.#site({ kind: "error", span: undefined, message, expressions: [], captured: [] }));
+  }
+
+  #unlock(): void {
+    if (!this.shared.needs.has("lock")) return;
+    const lock = this.mapValue(MAPS.state, STATE.lock);
+    this.store(8, lock, STATE.holder, 0n);
+    if (this.layout.storesInOrder) {
+      this.store(8, lock, 0, 0n);
+      return;
+    }
+    const result = this.ir.value("int");
+    this.emit({ op: "exchange", to: lock, offset: 0, value: 0n, result, span: undefined });
   }
 }

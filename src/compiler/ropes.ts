@@ -31,6 +31,8 @@ export interface Rope {
   readonly start: Cell;
   /** Bytes so far. */
   readonly bytes: Cell;
+  /** Whether it has been joined on this way: appending would go on behind a string that may be in use. */
+  readonly isJoined: Cell;
 }
 
 export function makeRope(s: Specializer, object: LocalObject, site: RopeSite): void {
@@ -40,10 +42,12 @@ export function makeRope(s: Specializer, object: LocalObject, site: RopeSite): v
     site,
     start: new Cell(`${object.key}.start`, "field"),
     bytes: new Cell(`${object.key}.bytes`, "field"),
+    isJoined: new Cell(`${object.key}.joined`, "field"),
   };
   object.rope = rope;
   s.cells.set(rope.start, int(start));
   s.cells.set(rope.bytes, int(0n));
+  s.cells.set(rope.isJoined, int(0n));
 }
 
 const wordOf = (s: Specializer, cell: Cell): Operand => (s.cells.get(cell) as Int).value;
@@ -110,7 +114,7 @@ export function joinRope(s: Specializer, object: LocalObject, separator: string)
   const start = wordOf(s, rope.start);
   const length = wordOf(s, rope.bytes);
   s.pad(s.binary("add", start, length));
-  // Appending goes on behind a string that may be in use: the list ends here.
-  object.isJoined = true;
+  s.cells.set(rope.isJoined, int(1n));
+  s.releaseBehind(start, MOST_BYTES, length);
   return { kind: "slice", base: s.heapRead, offset: start, length };
 }

@@ -14,7 +14,17 @@ import { StateModel } from "./state-classes.ts";
 import type { MapSpec } from "./target.ts";
 
 /** What a program sets up before the hook's own code. */
-export type Need = "scratch" | "window" | "budget" | "lock" | "rodata" | "strings";
+export type Need =
+  | "scratch"
+  | "window"
+  | "budget"
+  | "lock"
+  | "rodata"
+  | "strings"
+  /** Packets are changed; changed in length; copied or sent. */
+  | "writes"
+  | "resize"
+  | "frames";
 
 export class Shared {
   readonly kinds = new Kinds();

@@ -8,7 +8,7 @@ import type { Expression, Block as LuaBlock, Statement, Target } from "../lua/as
 import { describe } from "../lua/emit-names.ts";
 import type { LuaFunction } from "../lua/value.ts";
 import { assert } from "../util/assert.ts";
-import { type Abstract, FALSE, type Int, int, NIL, text, typeOf } from "./abstract.ts";
+import { type Abstract, FALSE, type Int, int, NIL, OWN_PACKET, OWN_VIEW, text, typeOf } from "./abstract.ts";
 import { Join } from "./control.ts";
 import { CannotCompile } from "./diagnostics.ts";
 import { Expressions } from "./expressions.ts";
@@ -28,14 +28,14 @@ export class Specializer extends Expressions {
 
   /** Compiles a hook. Throws `CannotCompile` when no packet could be decided. */
   compile(hook: LuaFunction, mark: number | undefined): void {
-    this.verdict(this.#run(hook, mark, () => [{ kind: "skb" }]));
+    this.verdict(this.#run(hook, mark, () => [OWN_PACKET]));
     this.epilogue();
   }
 
   /** Compiles the function of a match for rules with these arguments. Throws as `compile` does. */
   compileMatch(match: LuaFunction, userargs: string): void {
     const [matches = NIL] = this.#run(match, undefined, () => [
-      { kind: "view" },
+      OWN_VIEW,
       matchParameters(this),
       text(userargs),
     ]);

@@ -3,25 +3,30 @@
  * so whoever compiles asks BTF), and the memory that its programs share with user space.
  */
 
+import { TCX } from "../uapi/bpf.ts";
+
 /** Where a program runs: what it is given, and what its results say. */
 export interface ProgramForm {
-  readonly name: "netfilter" | "rule" | "match";
+  readonly name: "netfilter" | "rule" | "match" | "tcx";
   /** What its argument points to: the state of a hook, or the packet as socket filters see it. */
   readonly argument: "bpf_nf_ctx" | "__sk_buff";
   readonly results: { readonly accept: bigint; readonly drop: bigint };
+  /** Bytes, length and mark of the packet may be changed, and packets sent. */
+  readonly canWrite: boolean;
   /** What of a script is compiled to it. */
   readonly called: string;
   /** What becomes of a packet that the program cannot decide. */
   readonly fallback: string;
 }
 
-/** The forms, each with what it can do; neither can write the packet or its mark. */
+/** The forms, each with what it can do. */
 export const FORMS = {
   /** BPF_PROG_TYPE_NETFILTER, linked to a hook. */
   netfilter: {
     name: "netfilter",
     argument: "bpf_nf_ctx",
     results: { accept: 1n, drop: 0n },
+    canWrite: false,
     called: "hook",
     fallback: "it is accepted",
   },
@@ -30,6 +35,7 @@ export const FORMS = {
     name: "rule",
     argument: "__sk_buff",
     results: { accept: 0n, drop: 1n },
+    canWrite: false,
     called: "hook",
     fallback: "it is accepted",
   },
@@ -38,8 +44,18 @@ export const FORMS = {
     name: "match",
     argument: "__sk_buff",
     results: { accept: 0n, drop: 1n },
+    canWrite: false,
     called: "match",
     fallback: "it does not match",
+  },
+  /** BPF_PROG_TYPE_SCHED_CLS at a device, where what passes begins with a link header. */
+  tcx: {
+    name: "tcx",
+    argument: "__sk_buff",
+    results: { accept: BigInt(TCX.TCX_NEXT), drop: BigInt(TCX.TCX_DROP) },
+    canWrite: true,
+    called: "hook",
+    fallback: "it is accepted",
   },
 } as const satisfies Record<string, ProgramForm>;
 
@@ -57,6 +73,12 @@ export interface KernelLayout {
     readonly vlan_tci: number;
     readonly vlan_all: number;
     readonly _nfct: number;
+    readonly protocol: number;
+    readonly mac_header: number;
+    readonly network_header: number;
+    readonly csum_start: number;
+    /** Two bits of a byte. */
+    readonly ip_summed: { readonly offset: number; readonly shift: number };
   };
   readonly net_device: { readonly ifindex: number };
   readonly nf_conn: { readonly mark: number; readonly status: number };
@@ -75,10 +97,18 @@ export const EXAMPLE_LAYOUT: KernelLayout = {
     vlan_tci: 158,
     vlan_all: 156,
     _nfct: 104,
+    protocol: 176,
+    mac_header: 182,
+    network_header: 180,
+    csum_start: 136,
+    ip_summed: { offset: 128, shift: 5 },
   },
   net_device: { ifindex: 224 },
   nf_conn: { mark: 168, status: 128 },
 };
+
+/** Where the context of a program of traffic control (`struct __sk_buff`) has what it reads or writes: linux/bpf.h. */
+export const SK_BUFF_CONTEXT = { pkt_type: 4, mark: 8 } as const;
 
 /**
  * A per-CPU page: the packet when it has to be copied, then strings that the hook builds, then a record of the log.
@@ -113,6 +143,19 @@ export const heapOfStrings = (ringBytes: number): number => ringBytes + STRINGS.
 export const sizeOfStrings = (ringBytes: number): number =>
   heapOfStrings(ringBytes) + 2 * (STRINGS.heapBytes + 8) + 512;
 
+/**
+ * A second per-CPU page, for hooks that copy packets or send them: whether one is being sent (what is sent passes the
+ * hooks of its device, which must not run then), the copy, and the original while the copy goes out in its place. As in
+ * the first page, as many bytes again follow what has a place and a length.
+ */
+export const FRAMES = {
+  sending: 0,
+  copy: 64,
+  saved: 64 + 4096,
+  mostBytes: 2047,
+  bytes: 64 + 4096 + 4096,
+} as const;
+
 /** The words of map `config`: what user space sets and no program writes. */
 export const CONFIG = {
   /** Always 0, which the verifier does not know. */
@@ -137,6 +180,7 @@ export const MAPS = {
   counters: "counters",
   /** Packets that are on their way to user space, by the address of their `sk_buff`. */
   punted: "punted",
+  frames: "frames",
 } as const;
 
 /** A map that programs need, with what is in it at the start. */

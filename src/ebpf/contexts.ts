@@ -87,7 +87,8 @@ function skbOf(bytes: Uint8Array, offsets: SkBuffOffsets, linearBytes: number): 
   const linear = new Uint8Array(linearBytes + SLACK).fill(SLACK_BYTE);
   linear.set(bytes.subarray(0, linearBytes));
   const data = new Region("the linear part of the packet", linear, { isWritable: false });
-  const size = Math.max(...Object.values(offsets)) + 8;
+  const numbers = Object.values(offsets).filter((offset) => typeof offset === "number");
+  const size = Math.max(...numbers) + 8;
   const skb = new Region("the skb", new Uint8Array(size), {
     isWritable: false,
     pointers: new Map([[offsets.data, { region: data, offset: 0 }]]),

@@ -29,7 +29,7 @@ function updateIpv4(bytes: Uint8Array, net: number, length: number): boolean {
   writeIpv4Checksum(bytes, net);
   const totalLength = ipv4.get.totalLength(bytes, net);
   if (totalLength <= length) {
-    updateTransport(bytes, net, net + headerLength, net + totalLength, ipv4.get.protocol(bytes, net));
+    updateTransport(bytes, net, net + headerLength, net + totalLength, ipv4.get.protocol(bytes, net), 4);
   }
   return true;
 }
@@ -38,17 +38,29 @@ function updateIpv6(bytes: Uint8Array, net: number, length: number): boolean {
   if (length < ipv6.size) return false;
   const end = ipv6.size + ipv6.get.payloadLength(bytes, net);
   return (
-    end <= length && updateTransport(bytes, net, net + ipv6.size, net + end, ipv6.get.nextHeader(bytes, net))
+    end <= length &&
+    updateTransport(bytes, net, net + ipv6.size, net + end, ipv6.get.nextHeader(bytes, net), 6)
   );
 }
 
-function updateTransport(bytes: Uint8Array, net: number, l4: number, end: number, protocol: number): boolean {
+function updateTransport(
+  bytes: Uint8Array,
+  net: number,
+  l4: number,
+  end: number,
+  protocol: number,
+  version: 4 | 6,
+): boolean {
   if (protocol === IPPROTO.IPPROTO_TCP && l4 + tcp.size <= end) {
-    tcp.set.checksum(bytes, l4, transportChecksum(bytes, net, l4, end, protocol, tcp.offsets.checksum));
+    tcp.set.checksum(
+      bytes,
+      l4,
+      transportChecksum(bytes, net, l4, end, protocol, tcp.offsets.checksum, true, version),
+    );
     return true;
   }
   if (protocol === IPPROTO.IPPROTO_UDP && l4 + udp.size <= end) {
-    const sum = transportChecksum(bytes, net, l4, end, protocol, udp.offsets.checksum);
+    const sum = transportChecksum(bytes, net, l4, end, protocol, udp.offsets.checksum, true, version);
     // RFC 768: 0 would mean that there is none.
     udp.set.checksum(bytes, l4, sum === 0 ? 0xffff : sum);
     return true;

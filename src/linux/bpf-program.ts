@@ -59,6 +59,16 @@ export interface TestRunResult {
   readonly durationNs: number;
 }
 
+export interface TransformResult {
+  /** The low half of r0. */
+  readonly result: number;
+  readonly packet: Uint8Array;
+  readonly context: Uint8Array | undefined;
+}
+
+/** Room for what a program adds to a packet. */
+const MOST_GROWTH_BYTES = 65_536;
+
 export class KernelProgram extends KernelObject {
   /** What the verifier said; empty without a log level. */
   readonly log: string;
@@ -108,6 +118,41 @@ export class KernelProgram extends KernelObject {
       repeat,
     }));
     return { result: attribute.retval, durationNs: attribute.duration };
+  }
+
+  /**
+   * Runs it once on a packet and gives what became of it; `context` is what the type has as such (`struct __sk_buff`),
+   * of which the kernel takes few fields.
+   */
+  transform(packet: Uint8Array, context?: Uint8Array): TransformResult {
+    let out: Uint8Array | undefined;
+    let after: Uint8Array | undefined;
+    const { attribute } = bpfCall("BPF_PROG_TEST_RUN", this.label, test_run, (memory) => {
+      const data = memory.reserve(packet.length + MOST_GROWTH_BYTES);
+      out = data.bytes;
+      const state = context && memory.reserve(context.length);
+      after = state?.bytes;
+      return {
+        prog_fd: this.fd,
+        data_size_in: packet.length,
+        data_in: memory.put(packet),
+        data_size_out: data.bytes.length,
+        data_out: data.address,
+        repeat: 1,
+        ...(context &&
+          state && {
+            ctx_size_in: context.length,
+            ctx_in: memory.put(context),
+            ctx_size_out: context.length,
+            ctx_out: state.address,
+          }),
+      };
+    });
+    return {
+      result: attribute.retval,
+      packet: out!.slice(0, attribute.data_size_out),
+      context: after?.slice(0, attribute.ctx_size_out),
+    };
   }
 }
 

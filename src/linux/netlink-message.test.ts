@@ -194,6 +194,7 @@ describe("what the kernel sends", () => {
       type: 772,
       flags: 0x10049,
       mtu: 65536,
+      master: 0,
       hardwareAddress: new Uint8Array(6),
     });
     expect(decodeAddress(address)).toEqual({

@@ -17,6 +17,7 @@ export const linkAttributes = attributes("IFLA", {
   name: [IFLA.IFLA_IFNAME, cstring],
   mtu: [IFLA.IFLA_MTU, u32],
   link: [IFLA.IFLA_LINK, u32],
+  master: [IFLA.IFLA_MASTER, u32],
 });
 
 /** enum in linux/if_addr.h */
@@ -39,6 +40,8 @@ export interface Link {
   /** IFF_* */
   readonly flags: number;
   readonly mtu: number;
+  /** Index of the bridge or bond that it is a port of; 0 for none. */
+  readonly master: number;
   /** Hardware address, empty where the device has none. */
   readonly hardwareAddress: Uint8Array;
 }
@@ -82,6 +85,7 @@ export function decodeLink(payload: Uint8Array): Link {
     type: header.type,
     flags: header.flags,
     mtu: values.mtu ?? 0,
+    master: values.master ?? 0,
     hardwareAddress: values.address ?? new Uint8Array(0),
   };
 }

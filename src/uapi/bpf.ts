@@ -201,8 +201,12 @@ export const BPF_FUNC = {
   BPF_FUNC_ktime_get_ns: 5,
   BPF_FUNC_get_prandom_u32: 7,
   BPF_FUNC_get_smp_processor_id: 8,
+  BPF_FUNC_skb_store_bytes: 9,
   BPF_FUNC_tail_call: 12,
+  BPF_FUNC_clone_redirect: 13,
   BPF_FUNC_skb_load_bytes: 26,
+  BPF_FUNC_skb_change_tail: 38,
+  BPF_FUNC_skb_pull_data: 39,
   BPF_FUNC_map_push_elem: 87,
   BPF_FUNC_map_pop_elem: 88,
   BPF_FUNC_map_peek_elem: 89,
@@ -219,6 +223,12 @@ export const BPF_FUNC = {
   BPF_FUNC_dynptr_read: 201,
   BPF_FUNC_ktime_get_tai_ns: 208,
 } as const;
+
+/** enum tcx_action_base: what a program of traffic control makes of a packet. */
+export const TCX = { TCX_NEXT: -1, TCX_PASS: 0, TCX_DROP: 2 } as const;
+
+/** Flag of bpf_skb_store_bytes: the sum that the device computed over the packet follows what is written. */
+export const BPF_STORE_FLAG = { BPF_F_RECOMPUTE_CSUM: 1 } as const;
 
 /** Limits of the kernel: linux/bpf.h and, for the frames, linux/bpf_verifier.h. */
 export const BPF_LIMIT = {

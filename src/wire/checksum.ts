@@ -57,7 +57,7 @@ export const pseudoHeaderSumV6 = (
 /**
  * The right checksum for the transport header at `l4At` of the packet whose IP header, of either version, starts at
  * `ipAt`. The checksum field itself is taken as zero; it lies `fieldOffset` bytes into the transport header.
- * `pseudo: false` is for ICMP over IPv4. For UDP, where 0 means "none", write `0xffff` for a result of 0.
+ * `pseudo: false` is for ICMP over IPv4; `version` is needed where a script may have overwritten the first byte. For UDP, where 0 means "none", write `0xffff` for a result of 0.
  */
 export function transportChecksum(
   bytes: Uint8Array,
@@ -67,10 +67,11 @@ export function transportChecksum(
   protocol: number,
   fieldOffset: number,
   pseudo = true,
+  version = bytes[ipAt]! >> 4,
 ): number {
   let sum = 0;
   if (pseudo) {
-    const pseudoHeaderSum = bytes[ipAt]! >> 4 === 6 ? pseudoHeaderSumV6 : pseudoHeaderSumV4;
+    const pseudoHeaderSum = version === 6 ? pseudoHeaderSumV6 : pseudoHeaderSumV4;
     sum = pseudoHeaderSum(bytes, ipAt, protocol, end - l4At);
   }
   const field = l4At + fieldOffset;

@@ -220,7 +220,7 @@ test("check prints what a script becomes in the kernel", () => {
   expect(moonhook("check", refused, "--print", "asm")).toMatchObject({
     status: 1,
     out: "",
-    talk: expect.stringMatching(/refused\.lua:\d+:\d+: a call of skb\.copy cannot be compiled\n/),
+    talk: expect.stringMatching(/refused\.lua:\d+:\d+: a copy of the packet cannot be compiled\n/),
   });
 });
 

@@ -21,7 +21,7 @@ describe("what a program cannot know or do is refused", () => {
     ["par.thoff = 3", "a change of par.thoff"],
     ["last = par", "a table of the caller that is kept for later packets"],
     ["for k, v in pairs(par) do end", "a loop over the fields of par"],
-    ["skb:setuint8(0, 1)", "a call of data.setuint8"],
+    ["skb:setuint8(0, 1)", "writing to the packet"],
   ])("%s", (body, reason) => {
     let reasons: string[];
     try {

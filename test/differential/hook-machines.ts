@@ -7,7 +7,8 @@ import { KernelPrograms } from "../../src/backends/kernel-programs.ts";
 import type { Script } from "../../src/compiler/calling.ts";
 import { type CompiledScript, compileHooks, type ProgramSource } from "../../src/compiler/compile-hooks.ts";
 import { eventText } from "../../src/compiler/event-text.ts";
-import { CONFIG, type KernelLayout, MAPS } from "../../src/compiler/target.ts";
+import type { Place } from "../../src/compiler/packet.ts";
+import { CONFIG, type KernelLayout, MAPS, SK_BUFF_CONTEXT } from "../../src/compiler/target.ts";
 import { netfilterEnvironment, ruleEnvironment } from "../../src/ebpf/contexts.ts";
 import { Executable } from "../../src/ebpf/executable.ts";
 import { interpret } from "../../src/ebpf/interpret.ts";
@@ -15,6 +16,7 @@ import { type BpfMap, createMap, RingBufferMap } from "../../src/ebpf/maps.ts";
 import type { Extension, MatchExtension } from "../../src/kernel/extensions.ts";
 import type { HookRegistration } from "../../src/kernel/kernel.ts";
 import { SimulatedKernel } from "../../src/kernel/simulated.ts";
+import type { Skb } from "../../src/kernel/skb.ts";
 import { ethernetFrame, skbOf } from "../../src/kernel/testing.ts";
 import { RingBufferReader } from "../../src/linux/bpf.ts";
 import { LuaTable } from "../../src/lua/table.ts";
@@ -36,9 +38,18 @@ export interface Outcome {
   readonly isStopped: boolean;
 }
 
+/** What became of a frame that a hook may change. */
+export interface DeviceOutcome extends Outcome {
+  readonly frame: Uint8Array;
+  readonly mark: number;
+}
+
 /** Rounds of loops and calls that one run may take. */
 const BUDGET = 3_000;
 const STOPPED = "instruction budget exceeded";
+
+/** `struct __sk_buff` */
+const SK_BUFF_BYTES = 192;
 
 const key0 = new Uint8Array(4);
 
@@ -76,7 +87,10 @@ export class VmHook {
 
   run(packet: Uint8Array): Outcome {
     this.#lines = [];
-    const verdict = this.#run(packet);
+    return this.#outcome(this.#run(packet));
+  }
+
+  #outcome(verdict: number): Outcome {
     const lines = this.#lines;
     const isStopped = lines.some((line) => line.includes(STOPPED));
     return { verdict: verdictOf(verdict), lines, isPunted: false, isStopped };
@@ -90,19 +104,28 @@ export class VmHook {
     return registration.match(of, USERARGS).matches ? NF_VERDICT.NF_DROP : NF_VERDICT.NF_ACCEPT;
   }
 
+  /** As a hook at PRE_ROUTING sees a frame of Ethernet; it must have been let in by `arrivalOf`. */
+  runFrame(skb: Skb): DeviceOutcome {
+    this.#lines = [];
+    const registration = this.#registration;
+    assert(!("kind" in registration), "matches do not write");
+    const { verdict, mark } = registration.run(skb);
+    return { ...this.#outcome(verdict), frame: skb.frame().slice(), mark: mark ?? 0 };
+  }
+
   get script(): Script {
     const { state, natives } = this.runtime;
     return { state, nameOf: (f) => natives.nameOf(f), native: (name) => natives.native(name) };
   }
 
   /** Throws `CannotCompile` when no packet could be decided. */
-  compile(layout: KernelLayout, ringBytes?: number): CompiledScript {
+  compile(layout: KernelLayout, ringBytes?: number, place?: Place): CompiledScript {
     const { source } = this.#registration;
     assert(source instanceof LuaTable, "a hook is registered with a table");
     const of: ProgramSource =
       "kind" in this.#registration
         ? { name: "match", form: "match", match: source.get("match") as LuaFunction, userargs: USERARGS }
-        : { name: "hook", hook: source.get("hook") as LuaFunction };
+        : { name: "hook", hook: source.get("hook") as LuaFunction, ...(place && { place }) };
     return compileHooks(this.script, [of], layout, ringBytes);
   }
 
@@ -205,6 +228,21 @@ export class KernelHook {
     const records: Uint8Array[] = [];
     this.#reader?.read((record) => records.push(record.slice()));
     return this.#vm.outcomeOf(result, records, this.compiled);
+  }
+
+  /** At a device, by a test run. */
+  runFrame(frame: Uint8Array): DeviceOutcome {
+    const run = this.programs.programs[0]!.transform(frame, new Uint8Array(SK_BUFF_BYTES));
+    const records: Uint8Array[] = [];
+    this.#reader?.read((record) => records.push(record.slice()));
+    const { drop } = this.compiled.hooks[0]!.form.results;
+    const verdict = BigInt(run.result) === drop ? NF_VERDICT.NF_DROP : NF_VERDICT.NF_ACCEPT;
+    const context = new DataView(run.context!.buffer, run.context!.byteOffset);
+    return {
+      ...this.#vm.outcomeOf(verdict, records, this.compiled),
+      frame: run.packet,
+      mark: context.getUint32(SK_BUFF_CONTEXT.mark, true),
+    };
   }
 
   close(): void {

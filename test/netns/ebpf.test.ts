@@ -427,7 +427,7 @@ netfilter.register{ pf = nf.proto.IPV4, hooknum = nf.inet.LOCAL_IN, priority = 0
       expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
       expect(stderr).toContain(`moonhook: '${path}' cannot run in the kernel`);
       expect(stderr).toMatch(
-        /\.lua:4:\d+: a call of skb.copy cannot be compiled\n {4}4 \| {5}local copy = .*\n {8}do this while/,
+        /\.lua:4:\d+: a copy of the packet cannot be compiled\n {4}4 \| {5}local copy = .*\n {8}run the script/,
       );
     });
 
@@ -437,7 +437,7 @@ netfilter.register{ pf = nf.proto.IPV4, hooknum = nf.inet.LOCAL_IN, priority = 0
       child.kill("SIGINT");
       const { status, stderr, stdout } = await ended;
       expect({ status, stdout }).toMatchObject({ status: 0, stdout: expect.stringMatching(/^0 packets/) });
-      expect(stderr).toMatch(/^moonhook: not in the kernel: .*a call of skb.copy cannot be compiled; /m);
+      expect(stderr).toMatch(/^moonhook: not in the kernel: .*a copy of the packet cannot be compiled; /m);
       expect(stderr).toContain(`moonhook: ready, 1 hook in ${net.server}; `);
     });
   });
