@@ -130,8 +130,8 @@ export class VmHook {
   }
 
   outcomeOf(result: number, records: readonly Uint8Array[], { sites, hooks }: CompiledScript): Outcome {
-    // What a rule asks about a packet is true or false; a program of netfilter gives its verdict.
-    const dropped = hooks[0]!.form.argument === "__sk_buff" ? 1 : NF_VERDICT.NF_DROP;
+    const { accept, drop } = hooks[0]!.form.results;
+    const low = (word: bigint): number => Number(BigInt.asIntN(32, word));
     const events = records.map((record) => eventText(this.runtime.state, sites, record));
     const lines: string[] = [];
     for (const { kind, text } of events) {
@@ -140,7 +140,7 @@ export class VmHook {
       else lines.push(text.replaceAll("\n", " "));
     }
     return {
-      verdict: result === dropped ? "drop" : result === 1 - dropped ? "accept" : "other",
+      verdict: (result | 0) === low(drop) ? "drop" : (result | 0) === low(accept) ? "accept" : "other",
       lines,
       isPunted: events.some(({ kind }) => kind === "punt"),
       isStopped: lines.includes(STOPPED),
@@ -235,11 +235,9 @@ export class KernelHook {
     const run = this.programs.programs[0]!.transform(frame, new Uint8Array(SK_BUFF_BYTES));
     const records: Uint8Array[] = [];
     this.#reader?.read((record) => records.push(record.slice()));
-    const { drop } = this.compiled.hooks[0]!.form.results;
-    const verdict = BigInt(run.result) === drop ? NF_VERDICT.NF_DROP : NF_VERDICT.NF_ACCEPT;
     const context = new DataView(run.context!.buffer, run.context!.byteOffset);
     return {
-      ...this.#vm.outcomeOf(verdict, records, this.compiled),
+      ...this.#vm.outcomeOf(run.result, records, this.compiled),
       frame: run.packet,
       mark: context.getUint32(SK_BUFF_CONTEXT.mark, true),
     };
