@@ -334,12 +334,11 @@ export abstract class PacketFrame extends Control {
     const length = this.shared.needs.has("resize")
       ? wordOf(this.cells.get(this.#extent))
       : this.binary("add", packet.length, lead);
-    if (lead === 0n) return { ...packet, length };
-    return {
-      base: this.address(packet.base, this.negate(lead)),
-      limit: packet.limit === packet.length ? length : this.binary("add", packet.limit, lead),
-      length,
-    };
+    const base = lead === 0n ? packet.base : this.address(packet.base, this.negate(lead));
+    const reached = this.binary("add", packet.limit, lead);
+    // A view keeps its extent when the packet grows.
+    if (this.shared.needs.has("resize")) return { base, limit: this.least(reached, length), length };
+    return { base, limit: packet.limit === packet.length ? length : reached, length };
   }
 
   #leadOf(): Operand {

@@ -223,10 +223,12 @@ export abstract class ProgramFrame extends PacketFrame {
       [this.address(this.frames, BigInt(FRAMES.copy)), 0n],
       "pointer",
     );
+    const length = object.kind === "view" ? object.size : (this.cells.get(this.copyLength) as Int).value;
+    const room = this.binary("sub", this.binary("add", lead, BigInt(FRAMES.mostBytes)), this.linkBytes);
     return {
       base: this.address(page, this.frameOffset(0n, lead)),
-      limit: this.binary("sub", this.binary("add", lead, BigInt(FRAMES.mostBytes)), this.linkBytes),
-      length: object.kind === "view" ? object.size : (this.cells.get(this.copyLength) as Int).value,
+      limit: this.least(room, length),
+      length,
     };
   }
 

@@ -106,7 +106,7 @@ end }
       [2, () => `${c.below(44)}`],
       [2, () => `#d - ${bytes + c.below(3)}`],
       [2, () => `${this.#byte()} % ${c.pick([4, 15, 21])}`],
-      [1, () => c.pick(["-1", "#d", "5000", "math.maxinteger"])],
+      [1, () => c.pick(["-1", "#d", "#d + 1", "5000", "math.maxinteger"])],
     ])();
   }
 
