@@ -8,6 +8,8 @@ const TWO_31 = 2 ** 31;
 
 export interface Leaf {
   readonly operand: Operand;
+  /** It reads a variable that a metamethod of what stands on its right may assign: it is to be read before. */
+  readonly isShared?: boolean;
 }
 export interface Node extends Span {
   readonly operation: string;

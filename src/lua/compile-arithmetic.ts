@@ -202,7 +202,8 @@ export abstract class ArithmeticEmitter extends Emitter {
         leftmost = leftmost.operand;
       } else break;
     }
-    let tree: Tree = { operand: this.operand(leftmost) };
+    const isShared = mayChange(leftmost) && !this.isOwnLocal(leftmost);
+    let tree: Tree = { operand: this.operand(leftmost), isShared };
     chain.reverse();
     for (const link of chain) {
       if (link.kind === "unary") {
@@ -293,7 +294,14 @@ export abstract class ArithmeticEmitter extends Emitter {
   }
 
   #slow(tree: Node, inner: (tree: Tree) => string): string {
-    const left = inner(tree.left);
+    let left = inner(tree.left);
+    // There the right side gets lines of its own, before this one.
+    const isFirst = isLeaf(tree.left) && tree.left.isShared === true && tree.right && !isLeaf(tree.right);
+    if (this.isResumable && isFirst) {
+      const kept = this.temp();
+      this.emit(`${kept}=${left};`);
+      left = kept;
+    }
     const right = tree.right === undefined ? "" : `,${inner(tree.right)}`;
     return `${this.mark(tree, ...tree.names)}${tree.operation}(${left}${right})`;
   }

@@ -237,3 +237,22 @@ print(after())
 56	3
 15	4
 4	35
+
+-- lua a captured variable on the left is read before a metamethod of the right assigns it, in coroutines as well
+local function run()
+  local a, b = 9007199254740991, 9007199254740992
+  local o = setmetatable({}, { __add = function() b = b + 1 return 1 end, __mul = function(_, n) b = coroutine.yield(b) return n end })
+  local function add() print(b | o + a, b) end
+  local function multiply() print(b - o * a, b) end
+  a, b = b, a
+  add()
+  if coroutine.isyieldable() then multiply() end
+end
+run()
+local f = coroutine.wrap(run)
+print(f()) f(5)
+-- output
+9007199254740991	9007199254740992
+9007199254740991	9007199254740992
+9007199254740992
+0	5
