@@ -1,5 +1,6 @@
 /** Generated hooks and packets on several machines, what differs made small. */
 
+import { VerifierError } from "../../src/bpf/load.ts";
 import { CannotCompile } from "../../src/compiler/diagnostics.ts";
 import { type KernelLayout, MAPS } from "../../src/compiler/target.ts";
 import { Choices, shrink } from "./choices.ts";
@@ -21,6 +22,8 @@ export interface Counts {
   /** Programs that the kernel took, and the instructions it looked at for them. */
   loaded: number;
   verifiedInstructions: number;
+  /** Programs that the verifier gave up on, for they have more ways than it follows. Any other refusal is a failure. */
+  tooComplex: number;
   /** Packets left to user space, runs that the budget ended: neither is compared. */
   punted: number;
   stopped: number;
@@ -32,6 +35,7 @@ export const noCounts = (): Counts => ({
   refused: 0,
   loaded: 0,
   verifiedInstructions: 0,
+  tooComplex: 0,
   punted: 0,
   stopped: 0,
 });
@@ -64,7 +68,13 @@ export function runHook(
   let kernel: KernelHook | undefined;
   try {
     if (isInKernel) {
-      kernel = new KernelHook(vm, compiled);
+      try {
+        kernel = new KernelHook(vm, compiled);
+      } catch (error) {
+        if (!(error instanceof VerifierError && /too complex|too large/.test(error.reason))) throw error;
+        counts.tooComplex++;
+        return undefined;
+      }
       counts.loaded++;
       counts.verifiedInstructions += kernel.programs.programs[0]!.verifiedInstructions;
     }

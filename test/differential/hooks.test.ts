@@ -92,5 +92,7 @@ describe.skipIf(why)(`hooks${why ? ` (skipped: ${why})` : ""}`, () => {
     expect(counts.refused / hooks).toBeLessThan(0.2);
     expect((counts.punted + counts.stopped) / counts.pairs).toBeLessThan(0.3);
     expect(counts.loaded).toBeGreaterThan(hooks * 0.8);
+    // The aim is none. One of 300 has a loop of a loop that looks at suffixes, whose ways multiply.
+    expect(counts.tooComplex / hooks).toBeLessThan(0.01);
   });
 });
