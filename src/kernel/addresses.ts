@@ -10,25 +10,23 @@ export class LocalAddresses {
   readonly #v4 = new Set<number>();
   readonly #v6: Uint8Array[] = [];
 
-  /** False when the text is no IPv4 or IPv6 address. */
-  add(text: string): boolean {
+  /** Its 4 or 16 bytes; undefined when the text is no IPv4 or IPv6 address. */
+  add(text: string): Uint8Array | undefined {
     const four = parseIpv4(text);
     if (four !== undefined) {
       this.#v4.add(four >>> 0);
-      return true;
+      return bytesV4(four);
     }
     const six = parseIpv6(text);
     if (six) this.#v6.push(six);
-    return six !== undefined;
+    return six;
   }
 
   /** The first address that was added, of 4 or 16 bytes. */
   first(size: number): Uint8Array | undefined {
     if (size === V6_BYTES) return this.#v6[0];
     const [four] = this.#v4;
-    return four === undefined
-      ? undefined
-      : Uint8Array.of(four >>> 24, (four >>> 16) & 0xff, (four >>> 8) & 0xff, four & 0xff);
+    return four === undefined ? undefined : bytesV4(four);
   }
 
   hasV4(address: number): boolean {
@@ -46,6 +44,9 @@ export class LocalAddresses {
     return false;
   }
 }
+
+const bytesV4 = (address: number): Uint8Array =>
+  Uint8Array.of(address >>> 24, (address >>> 16) & 0xff, (address >>> 8) & 0xff, address & 0xff);
 
 /** Offsets of the addresses in an IPv6 header. */
 export const V6_SOURCE = ipv6.offsets.saddr;

@@ -18,6 +18,7 @@ import { ICMPV6 } from "../uapi/icmpv6.ts";
 import { ETH_P } from "../uapi/if-ether.ts";
 import { NF_INET, NF_VERDICT, NFPROTO } from "../uapi/netfilter.ts";
 import { NF_IP_PRI } from "../uapi/netfilter-ipv4.ts";
+import { IP_CT } from "../uapi/nf-conntrack-common.ts";
 import { RTN } from "../uapi/rtnetlink.ts";
 import { updateChecksum16 } from "../wire/checksum.ts";
 import { ipv4 } from "../wire/ipv4.ts";
@@ -56,10 +57,16 @@ export interface SimulatedKernelOptions {
   /** u32, default 0. */
   readonly seed?: number;
   readonly cpuCount?: number;
-  /** What the two Ethernet devices are called: the one that packets come in on, the other. Default eth0 and eth1. */
-  readonly deviceNames?: readonly [string, string];
+  /** The two Ethernet devices: the one that packets come in on, and the other. Default: eth0 and eth1. */
+  readonly devices?: readonly [DeviceOptions, DeviceOptions];
   /** Told what LOG and NFLOG rules write. */
   readonly ruleLog?: (entry: RuleLog) => void;
+}
+
+export interface DeviceOptions {
+  readonly name: string;
+  /** The machine's own addresses there; errors about what comes in there are sent from them. */
+  readonly addresses?: readonly string[];
 }
 
 export type SimulatedPath = "input" | "output" | "forward";
@@ -91,35 +98,49 @@ export class SimulatedKernel implements Kernel {
   readonly #options: SimulatedKernelOptions;
   readonly #random: SeededRandom;
   readonly #environment: XtEnvironment = {
+    conntrack: this.conntrack,
     nowNs: () => this.nowNs(),
     random32: () => Number(this.#random.next64() & 0xffffffffn),
     deviceName: (ifindex) => this.devices.find((device) => device.ifindex === ifindex)?.name ?? "",
     addressType: (family, bytes, at) =>
       family === NFPROTO_IPV4 ? this.#addressTypeV4(bytes, at) : this.#addressTypeV6(bytes, at),
     log: (entry) => this.#options.ruleLog?.(entry),
-    sourceFor: (_skb, family) => this.local.first(family === NFPROTO_IPV4 ? V4_BYTES : V6_BYTES),
-    send: (packet, family) => this.#sendLocal(packet, family),
+    sourceFor: (skb, family) => this.#sourceFor(skb, family),
+    send: (packet, family, cause) => this.#sendLocal(packet, family, cause),
   };
+  readonly #addresses = new Map<number, Uint8Array[]>();
+  /** Where the packet being processed came in. */
+  #arrivesAt = ETH0;
   #seconds = 0;
   #nanoseconds = 0;
 
   constructor(options: SimulatedKernelOptions) {
     this.#options = options;
-    const [incoming, other] = options.deviceNames ?? ["eth0", "eth1"];
+    const [incoming, other] = options.devices ?? [{ name: "eth0" }, { name: "eth1" }];
     this.devices = [
       { ifindex: LO, name: "lo", hardwareAddress: new Uint8Array(6) },
-      { ifindex: ETH0, name: incoming, hardwareAddress: Uint8Array.of(0x02, 0, 0, 0, 0, 1) },
-      { ifindex: ETH1, name: other, hardwareAddress: Uint8Array.of(0x02, 0, 0, 0, 0, 2) },
+      { ifindex: ETH0, name: incoming.name, hardwareAddress: Uint8Array.of(0x02, 0, 0, 0, 0, 1) },
+      { ifindex: ETH1, name: other.name, hardwareAddress: Uint8Array.of(0x02, 0, 0, 0, 0, 2) },
     ];
+    for (const [ifindex, { addresses = [] }] of [
+      [ETH0, incoming],
+      [ETH1, other],
+    ] as const) {
+      const all = addresses.map((text) => this.local.add(text));
+      if (all.includes(undefined))
+        throw new RangeError(`'${addresses[all.indexOf(undefined)]}' is no address`);
+      this.#addresses.set(ifindex, all as Uint8Array[]);
+    }
     this.#random = new SeededRandom(options.seed ?? 0);
   }
 
   /**
    * Sends a packet through the stack. `missingBytes` is what the capture cut off its end: such a packet was whole
-   * on the wire and must not fail for its length here.
+   * on the wire and must not fail for its length here. `ifindex` is the device that it comes in on, if it does.
    */
-  process(skb: Skb, missingBytes = 0): PacketOutcome {
+  process(skb: Skb, missingBytes = 0, ifindex = ETH0): PacketOutcome {
     skb.missingBytes = missingBytes;
+    this.#arrivesAt = ifindex;
     const became = this.#pass(skb, missingBytes);
     if (this.conntrack.started) this.conntrack.forget(skb);
     return became;
@@ -189,8 +210,8 @@ export class SimulatedKernel implements Kernel {
   }
 
   #preRouting(skb: Skb, pf: number): number {
-    skb.inIfindex = ETH0;
-    skb.ifindex = ETH0;
+    skb.inIfindex = this.#arrivesAt;
+    skb.ifindex = this.#arrivesAt;
     return this.hooks.run(pf, NF_INET_PRE_ROUTING, skb);
   }
 
@@ -199,10 +220,11 @@ export class SimulatedKernel implements Kernel {
   }
 
   #forward(skb: Skb, pf: number): PacketOutcome {
-    skb.outIfindex = ETH1;
+    const leavesAt = this.#arrivesAt === ETH0 ? ETH1 : ETH0;
+    skb.outIfindex = leavesAt;
     let verdict = this.hooks.run(pf, NF_INET_FORWARD, skb);
     if (verdict === NF_ACCEPT) {
-      skb.ifindex = ETH1;
+      skb.ifindex = leavesAt;
       verdict = this.hooks.run(pf, NF_INET_POST_ROUTING, skb);
     }
     return outcome("forward", verdict);
@@ -216,17 +238,29 @@ export class SimulatedKernel implements Kernel {
         family === NFPROTO_IPV4
           ? icmpErrorV4(skb, { type: ICMP.ICMP_TIME_EXCEEDED, code: ICMP.ICMP_EXC_TTL }, readU32(source, 0))
           : icmpErrorV6(skb, { type: ICMPV6.ICMPV6_TIME_EXCEED, code: ICMPV6.ICMPV6_EXC_HOPLIMIT }, source);
-      if (error) this.#sendLocal(error, family);
+      if (error) this.#sendLocal(error, family, skb);
     }
     return OUTCOMES.forward.drop;
   }
 
+  #sourceFor(_skb: Skb, family: number): Uint8Array | undefined {
+    const size = family === NFPROTO_IPV4 ? V4_BYTES : V6_BYTES;
+    const own = this.#addresses.get(this.#arrivesAt)?.find((each) => each.length === size);
+    return own ?? this.local.first(size);
+  }
+
   /** A packet that the machine itself makes while it works on another: it goes through LOCAL_OUT and POST_ROUTING. */
-  #sendLocal(packet: Uint8Array, family: number): void {
+  #sendLocal(packet: Uint8Array, family: number, cause: Skb): void {
     const protocol = family === NFPROTO_IPV4 ? ETH_P.ETH_P_IP : ETH_P.ETH_P_IPV6;
     const skb = Skb.from(packet, { protocol, networkOffset: 0, macLength: undefined });
-    // Every device but the loopback one leads back to where the cause came from: there is no routing table yet.
-    if (this.#output(skb, family, ETH0).verdict === "accept") this.#options.transmit?.(skb);
+    if (cause.connection) {
+      // nf_ct_attach: what answers a packet belongs to the same connection, in the other direction.
+      skb.connection = cause.connection;
+      const isReply = cause.ctinfo! >= IP_CT.IP_CT_IS_REPLY;
+      skb.ctinfo = isReply ? IP_CT.IP_CT_RELATED : IP_CT.IP_CT_RELATED_REPLY;
+    }
+    // It leaves where the cause came from: there is no routing table yet.
+    if (this.#output(skb, family, this.#arrivesAt).verdict === "accept") this.#options.transmit?.(skb);
   }
 
   /** inet_dev_addr_type, as far as it needs no routing table. */

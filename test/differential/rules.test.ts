@@ -1,6 +1,6 @@
 /**
  * Rule sets on packets: a real router with `iptables-legacy` and the simulated one send the same packets, byte for byte,
- * and count the same at every rule. `MOONHOOK_FUZZ_RUNS` counts packets.
+ * and count the same at every rule. `MOONHOOK_FUZZ_RUNS` counts packets of one family.
  */
 
 import { describe, expect, test } from "vitest";
@@ -10,24 +10,34 @@ import { seed } from "../seed.ts";
 import { Choices } from "./choices.ts";
 import { differenceInCounters, differenceInPackets } from "./judge/compare.ts";
 import { generatePacket } from "./judge/packets.ts";
-import { frameOf, makeRouter, type Router } from "./judge/router.ts";
+import { type DeviceName, frameOf, makeRouter, type Router } from "./judge/router.ts";
 import { type Family, generateRules } from "./judge/rule-sets.ts";
 import { SimulatedRouter } from "./judge/simulated-router.ts";
 
-const PACKETS = 50;
-const sets = Math.ceil(numRuns(5_000) / PACKETS);
+const PACKETS = 100;
+const sets = Math.ceil(numRuns(25_000) / PACKETS);
 const why = whyNoNamespaces();
 
 interface Case {
   readonly family: Family;
   /** Lines for `iptables-restore`. */
   readonly rules: readonly string[];
-  readonly packets: readonly Uint8Array[];
+  readonly packets: readonly Arrival[];
+}
+
+interface Arrival {
+  readonly device: DeviceName;
+  readonly packet: Uint8Array;
 }
 
 function generateCase(family: Family, c: Choices): Case {
-  const rules = generateRules(c, family).trim().split("\n");
-  return { family, rules, packets: Array.from({ length: PACKETS }, () => generatePacket(c, family)) };
+  const tracks = c.chance(50);
+  const rules = generateRules(c, family, tracks).trim().split("\n");
+  const packets = Array.from({ length: PACKETS }, (): Arrival => {
+    const device = c.chance(40) ? "tb" : "ta";
+    return { device, packet: generatePacket(c, family, tracks, device) };
+  });
+  return { family, rules, packets };
 }
 
 /** The first difference between the two routers. */
@@ -38,11 +48,11 @@ function judge(router: Router, { family, rules, packets }: Case): string | undef
     const reports = router.reports();
     router.restore(family, text);
     simulated.restore(family, text);
-    for (const [i, packet] of packets.entries()) {
-      const frame = frameOf(packet);
-      const difference = differenceInPackets(router.inject("ta", frame), simulated.inject(frame));
+    for (const [i, { device, packet }] of packets.entries()) {
+      const frame = frameOf(packet, device);
+      const difference = differenceInPackets(router.inject(device, frame), simulated.inject(device, frame));
       if (difference !== undefined)
-        return `packet ${i + 1}: ${Buffer.from(packet).toString("hex")}\n${difference}\n${text}`;
+        return `packet ${i + 1} at ${device}: ${Buffer.from(packet).toString("hex")}\n${difference}\n${text}`;
     }
     const difference = differenceInCounters(router.save(family), simulated.save(family));
     if (difference === undefined) return undefined;
@@ -65,7 +75,7 @@ function smallest(router: Router, failing: Case): Case {
   for (const part of ["packets", "rules"] as const) {
     for (let size = best[part].length; size >= 1; size = Math.floor(size / 2)) {
       for (let at = 0; at < best[part].length; ) {
-        const candidate = { ...best, [part]: without<string | Uint8Array>(best[part], at, size) };
+        const candidate = { ...best, [part]: without<string | Arrival>(best[part], at, size) };
         if (candidate[part].length < best[part].length && fails(candidate)) best = candidate;
         else at += size;
       }

@@ -1,5 +1,6 @@
 /** What rules ask of the machine that they stand on. */
 
+import type { Conntrack } from "../connection.ts";
 import type { Skb } from "../skb.ts";
 
 /** A line that LOG or NFLOG writes. */
@@ -14,6 +15,8 @@ export interface RuleLog {
 export interface XtEnvironment {
   /** Nanoseconds of the machine's clock. */
   nowNs(): bigint;
+  /** Rules that ask for connections start it. */
+  readonly conntrack: Conntrack;
   /** A random u32. */
   random32(): number;
   /** "" when there is no such device. */

@@ -1,6 +1,7 @@
 /** The standard matches and targets, by the names that follow `-m` and `-j`. */
 
 import type { MatchSpec } from "./declare.ts";
+import { CONNECTION_MATCHES, CONNECTION_TARGETS } from "./match-connection.ts";
 import { HEADER_MATCHES } from "./match-header.ts";
 import { PAYLOAD_MATCHES } from "./match-payload.ts";
 import { RATE_MATCHES } from "./match-rate.ts";
@@ -13,6 +14,7 @@ export const MATCHES: Readonly<Record<string, MatchSpec>> = {
   ...HEADER_MATCHES,
   ...PAYLOAD_MATCHES,
   ...RATE_MATCHES,
+  ...CONNECTION_MATCHES,
 };
 
 /** What iptables calls these when they are options of a protocol. */
@@ -23,5 +25,5 @@ const own = <T>(table: Readonly<Record<string, T>>, name: string): T | undefined
 
 export const STANDARD_EXTENSIONS: Extensions = {
   match: (name) => own(MATCHES, OTHER_NAMES[name] ?? name),
-  target: (name) => own(TARGETS, name),
+  target: (name) => own(TARGETS, name) ?? own(CONNECTION_TARGETS, name),
 };

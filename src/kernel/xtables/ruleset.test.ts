@@ -70,6 +70,21 @@ test("LOG writes and the walk goes on; limit lets as many through as its burst",
   expect(log).toEqual(["seen: ", "seen: "]);
 });
 
+test("a connection's packets are known by their state, and its mark comes back to them", () => {
+  const { kernel, tables } = kernelWith(
+    `*mangle\n-A FORWARD -m conntrack --ctstate NEW -j CONNMARK --set-mark 7\n-A FORWARD -j CONNMARK --restore-mark\nCOMMIT\n${inFilter(
+      ":FORWARD DROP [0:0]",
+      "-A FORWARD -m conntrack --ctstate ESTABLISHED -m mark --mark 7 -j ACCEPT",
+      "-A FORWARD -s 10.0.0.9 -m state --state NEW -j ACCEPT",
+    )}`,
+  );
+  const there = ipPacket({ from: "10.0.0.9", sport: 1000, dport: 53 });
+  const back = ipPacket({ to: "10.0.0.9", from: "10.0.0.2", sport: 53, dport: 1000 });
+  // Unasked, then as an answer.
+  expect(verdictsOf(kernel, back, there, back, there)).toEqual(["drop", "accept", "accept", "accept"]);
+  expect(tables[1]!.chains.get("FORWARD")!.rules.map(({ packets }) => packets)).toEqual([2, 1]);
+});
+
 test.each([
   ["*filter\n-A FORWARD -p tcp --dport 22", "line 1: table 'filter' has no COMMIT at its end"],
   ["-A FORWARD", "line 1: '-A FORWARD' is outside of a table: a line like '*filter' begins one"],

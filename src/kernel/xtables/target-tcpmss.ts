@@ -69,7 +69,7 @@ function lower(packet: XtPacket, at: number, most: number): void {
 /** Puts the option in front of the others of a segment without data. */
 function announce(packet: XtPacket, headerLength: number, most: number): void {
   const { skb, family, netOffset } = packet;
-  const size = family === NFPROTO_IPV4 ? Math.min(most, DEFAULT_MSS_V4) : Math.max(most, DEFAULT_MSS_V6);
+  const size = Math.min(most, family === NFPROTO_IPV4 ? DEFAULT_MSS_V4 : DEFAULT_MSS_V6);
   if (!skb.resize(skb.length + MSS_BYTES)) return;
   packet.locate();
   const { bytes, transport } = packet;

@@ -5,12 +5,13 @@ import { updateChecksum16 } from "../../wire/checksum.ts";
 import { ipv4 } from "../../wire/ipv4.ts";
 import { ipv6 } from "../../wire/ipv6.ts";
 import { type Action, flag, option, type TargetSpec, target, XT_CONTINUE, XT_RETURN } from "./declare.ts";
+import { MARK_OPTIONS, markChange } from "./mark-options.ts";
 import { tosValue } from "./match-header.ts";
 import { trafficClass } from "./match-transport.ts";
 import type { XtPacket } from "./packet.ts";
 import { rejectTarget } from "./target-reject.ts";
 import { tcpmssTarget } from "./target-tcpmss.ts";
-import { dscp, dscpClass, integer, masked, range, u8, u16, u32, ValueError } from "./values.ts";
+import { dscp, dscpClass, integer, range, u8, u16, u32, ValueError } from "./values.ts";
 
 const { NF_DROP, NF_ACCEPT, NF_QUEUE } = NF_VERDICT;
 const { NFPROTO_IPV4, NFPROTO_IPV6 } = NFPROTO;
@@ -23,30 +24,13 @@ export const STANDARD_TARGETS: Readonly<Record<string, number>> = {
   RETURN: XT_RETURN,
 };
 
-/** `mark = (mark & ~mask) ^ value`; the other spellings of iptables are this one with other numbers. */
 const mark = target({
-  options: {
-    "set-xmark": option((word) => masked(word)),
-    "set-mark": option((word) => masked(word)),
-    "and-mark": option(u32),
-    "or-mark": option(u32),
-    "xor-mark": option(u32),
-  },
+  options: MARK_OPTIONS,
   build(given) {
-    const set = given["set-mark"]?.value;
-    const and = given["and-mark"]?.value;
-    const or = given["or-mark"]?.value;
-    const xor = given["xor-mark"]?.value;
-    const chosen =
-      given["set-xmark"]?.value ??
-      (set && { value: set.value, mask: (set.mask | set.value) >>> 0 }) ??
-      (and === undefined ? undefined : { value: 0, mask: ~and >>> 0 }) ??
-      (or === undefined ? undefined : { value: or, mask: or }) ??
-      (xor === undefined ? undefined : { value: xor, mask: 0 });
-    if (!chosen) throw new ValueError("--set-xmark or another of its options is needed");
-    const { value, mask } = chosen;
+    const change = markChange(given);
+    if (!change) throw new ValueError("--set-xmark or another of its options is needed");
     return ({ skb }) => {
-      skb.mark = ((skb.mark & ~mask) ^ value) >>> 0;
+      skb.mark = change(skb.mark);
       return XT_CONTINUE;
     };
   },

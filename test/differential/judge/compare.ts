@@ -2,8 +2,8 @@
 
 import { parseSaved } from "../../../src/kernel/xtables/save-text.ts";
 import { IPPROTO } from "../../../src/uapi/in.ts";
-import { ipv4, writeIpv4Checksum } from "../../../src/wire/ipv4.ts";
-import type { Sent } from "./router.ts";
+import { ipv4, parseIpv4, writeIpv4Checksum } from "../../../src/wire/ipv4.ts";
+import { ROUTER, type Sent } from "./router.ts";
 
 /** `undefined` when both sent the same packets. */
 export function differenceInPackets(real: readonly Sent[], simulated: readonly Sent[]): string | undefined {
@@ -14,10 +14,12 @@ export function differenceInPackets(real: readonly Sent[], simulated: readonly S
 const describe = ({ device, packet }: Sent): string =>
   `${device} ${Buffer.from(masked(packet)).toString("hex")}`;
 
+const ROUTER_ADDRESSES = Object.values(ROUTER).map(({ v4 }) => parseIpv4(v4)! >>> 0);
+
 /** The id of an ICMP error over IPv4 is a counter that starts anywhere. */
 function masked(packet: Uint8Array): Uint8Array {
   if (packet[0]! >> 4 !== 4 || ipv4.get.protocol(packet, 0) !== IPPROTO.IPPROTO_ICMP) return packet;
-  if ((packet[ipv4.size]! !== 3 && packet[ipv4.size] !== 11) || ipv4.get.tos(packet, 0) < 0xc0) return packet;
+  if (!ROUTER_ADDRESSES.includes(ipv4.get.saddr(packet, 0))) return packet;
   const copy = packet.slice();
   ipv4.set.id(copy, 0, 0);
   writeIpv4Checksum(copy, 0);

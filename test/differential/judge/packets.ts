@@ -8,28 +8,31 @@ import { ipv6, parseIpv6 } from "../../../src/wire/ipv6.ts";
 import { tcp } from "../../../src/wire/tcp.ts";
 import { udp } from "../../../src/wire/udp.ts";
 import type { Choices } from "../choices.ts";
-import { CLIENT, SERVER } from "./router.ts";
+import { CLIENT, type DeviceName, SERVER } from "./router.ts";
 import type { Family } from "./rule-sets.ts";
 
 const { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP, IPPROTO_GRE } = IPPROTO;
 const TEXTS = ["", "GET /index.html", "example.com", "EXAMPLE", "\0\0\0\0aaaa", "x".repeat(100)];
 
-export function generatePacket(c: Choices, family: Family): Uint8Array {
+/** `isWhole`: no fragments, which connection tracking puts together. From the client, or from the server. */
+export function generatePacket(c: Choices, family: Family, isWhole: boolean, from: DeviceName): Uint8Array {
   const protocol = c.weighted([
     [4, IPPROTO_UDP],
     [4, IPPROTO_TCP],
     [2, family === "v4" ? IPPROTO_ICMP : IPPROTO6.IPPROTO_ICMPV6],
     [1, IPPROTO_GRE],
   ]);
-  const segment = segmentOf(c, protocol);
-  const packet = family === "v4" ? packetV4(c, protocol, segment) : packetV6(c, protocol, segment);
-  return packet;
+  const segment = segmentOf(c, protocol, from);
+  return family === "v4"
+    ? packetV4(c, protocol, segment, isWhole, from)
+    : packetV6(c, protocol, segment, from);
 }
 
-function segmentOf(c: Choices, protocol: number): Uint8Array {
+function segmentOf(c: Choices, protocol: number, from: DeviceName): Uint8Array {
   const payload = Buffer.from(c.pick(TEXTS), "latin1");
-  const sport = c.pick([1000, 53, 2000, 40000]);
-  const dport = c.pick([53, 80, 443, 2000]);
+  const near = c.pick([1000, 53, 2000, 40000]);
+  const far = c.pick([53, 80, 443, 2000]);
+  const [sport, dport] = from === "ta" ? [near, far] : [far, near];
   switch (protocol) {
     case IPPROTO_UDP: {
       const bytes = new Uint8Array(udp.size + payload.length);
@@ -86,7 +89,16 @@ const CHECKSUM_AT: Readonly<Record<number, number>> = {
   [IPPROTO6.IPPROTO_ICMPV6]: 2,
 };
 
-function packetV4(c: Choices, protocol: number, segment: Uint8Array): Uint8Array {
+function packetV4(
+  c: Choices,
+  protocol: number,
+  segment: Uint8Array,
+  isWhole: boolean,
+  from: DeviceName,
+): Uint8Array {
+  const client = parseIpv4(c.pick([CLIENT.v4, CLIENT.v4, "10.0.1.7"]))! >>> 0;
+  const server = parseIpv4(c.pick(from === "ta" ? [SERVER.v4, SERVER.v4, "192.0.2.7"] : [SERVER.v4]))! >>> 0;
+  const [saddr, daddr] = from === "ta" ? [client, server] : [server, client];
   const packet = new Uint8Array(ipv4.size + segment.length);
   packet.set(segment, ipv4.size);
   ipv4.write(packet, 0, {
@@ -94,13 +106,15 @@ function packetV4(c: Choices, protocol: number, segment: Uint8Array): Uint8Array
     tos: c.pick([0, 0x10, 0xb8, 0x08]),
     totalLength: packet.length,
     id: 1 + c.below(1000),
-    fragment: c.weighted([
-      [8, 0],
-      [2, 0x4000],
-      [1, 0x2000],
-      [1, 1],
-      [1, 0x2002],
-    ]),
+    fragment: isWhole
+      ? c.pick([0, 0, 0x4000])
+      : c.weighted([
+          [8, 0],
+          [2, 0x4000],
+          [1, 0x2000],
+          [1, 1],
+          [1, 0x2002],
+        ]),
     ttl: c.weighted([
       [8, 64],
       [1, 1],
@@ -108,15 +122,18 @@ function packetV4(c: Choices, protocol: number, segment: Uint8Array): Uint8Array
       [1, 255],
     ]),
     protocol,
-    saddr: parseIpv4(c.pick([CLIENT.v4, CLIENT.v4, "10.0.1.7"]))! >>> 0,
-    daddr: parseIpv4(c.pick([SERVER.v4, SERVER.v4, "192.0.2.7", "10.0.2.2"]))! >>> 0,
+    saddr,
+    daddr,
   });
   writeIpv4Checksum(packet, 0);
   damage(c, packet, ipv4.size, protocol, protocol !== IPPROTO_ICMP);
   return packet;
 }
 
-function packetV6(c: Choices, protocol: number, segment: Uint8Array): Uint8Array {
+function packetV6(c: Choices, protocol: number, segment: Uint8Array, from: DeviceName): Uint8Array {
+  const client = parseIpv6(c.pick([CLIENT.v6, CLIENT.v6, "fd01::7"]))!;
+  const server = parseIpv6(c.pick(from === "ta" ? [SERVER.v6, SERVER.v6, "2001:db8::7"] : [SERVER.v6]))!;
+  const [saddr, daddr] = from === "ta" ? [client, server] : [server, client];
   const packet = new Uint8Array(ipv6.size + segment.length);
   packet.set(segment, ipv6.size);
   ipv6.write(packet, 0, {
@@ -129,8 +146,8 @@ function packetV6(c: Choices, protocol: number, segment: Uint8Array): Uint8Array
       [1, 2],
       [1, 255],
     ]),
-    saddr: parseIpv6(c.pick([CLIENT.v6, CLIENT.v6, "fd01::7"]))!,
-    daddr: parseIpv6(c.pick([SERVER.v6, SERVER.v6, "2001:db8::7", "fd02::2"]))!,
+    saddr,
+    daddr,
   });
   damage(c, packet, ipv6.size, protocol, true);
   return packet;

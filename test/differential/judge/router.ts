@@ -31,7 +31,7 @@ export interface Sent {
 }
 
 export interface Router {
-  /** Loads rules, as `iptables-restore` and `ip6tables-restore` do; throws with what they say. */
+  /** Loads rules, as `iptables-restore` and `ip6tables-restore` do, with no connections; throws with what they say. */
   restore(family: "v4" | "v6", rules: string): void;
   /** `iptables-save -c` */
   save(family: "v4" | "v6"): string;
@@ -90,6 +90,7 @@ export function makeRouter(): Router {
         if (!rules.includes(`*${table}\n`))
           rules += `*${table}\n${chains.map((chain) => `:${chain} ACCEPT\n`).join("")}COMMIT\n`;
       within(tool(family, "restore"), [], rules);
+      if (rules.includes("ct") || rules.includes("state")) within("conntrack", ["-F"]);
     },
     save: (family) => within(tool(family, "save"), ["-c"]),
     inject(device, frame) {
@@ -159,12 +160,12 @@ function run(command: string, args: readonly string[], input = ""): string {
   return stdout;
 }
 
-/** The frame around an IP packet that the client sends to the router. */
-export function frameOf(packet: Uint8Array): Uint8Array {
+/** The frame around an IP packet that the client (or the server) sends to the router. */
+export function frameOf(packet: Uint8Array, device: DeviceName): Uint8Array {
   const frame = new Uint8Array(ethernet.size + packet.length);
   ethernet.write(frame, 0, {
-    destination: ROUTER_MACS.ta,
-    source: CLIENT_MAC,
+    destination: ROUTER_MACS[device],
+    source: device === "ta" ? CLIENT_MAC : SERVER_MAC,
     ethertype: packet[0]! >> 4 === 6 ? ETH_P.ETH_P_IPV6 : ETH_P.ETH_P_IP,
   });
   frame.set(packet, ethernet.size);

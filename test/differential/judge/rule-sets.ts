@@ -12,7 +12,7 @@ const CHAINS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** A set with tables raw, mangle and filter, or some of them. */
-export function generateRules(c: Choices, family: Family): string {
+export function generateRules(c: Choices, family: Family, tracks: boolean): string {
   const lines: string[] = [];
   for (const [table, hooked] of Object.entries(CHAINS)) {
     if (table !== "filter" && c.chance(40)) continue;
@@ -25,7 +25,7 @@ export function generateRules(c: Choices, family: Family): string {
       const chain = c.pick([...hooked, ...own, ...own]);
       // A chain leads only to those behind it: no rule set goes round.
       const further = own.slice(own.indexOf(chain) + 1);
-      lines.push(`-A ${chain} ${generateRule(c, family, table, chain, further)}`);
+      lines.push(`-A ${chain} ${generateRule(c, family, table, chain, further, tracks)}`);
     }
     lines.push("COMMIT");
   }
@@ -38,6 +38,7 @@ function generateRule(
   table: string,
   chain: string,
   chains: readonly string[],
+  tracks: boolean,
 ): string {
   const parts: string[] = [];
   const not = (): string => (c.chance(25) ? "! " : "");
@@ -67,11 +68,15 @@ function generateRule(
     i > 0;
     i--
   ) {
-    const match = c.pick(MATCHES)(c, family, not);
+    const match = c.pick(tracks && c.chance(60) ? CONNECTION_MATCHES : MATCHES)(c, family, not);
     // The kernel allows it only where packets come in.
     if (match.startsWith("-m mac") && !["PREROUTING", "INPUT", "FORWARD"].includes(chain)) continue;
     // iptables takes each match once for options of the same name.
     if (!parts.some((part) => part.split(" ")[1] === match.split(" ")[1])) parts.push(match);
+  }
+  if (tracks && c.chance(15) && table !== "filter") {
+    parts.push(connectionTarget(c, table));
+    return parts.join(" ");
   }
   // TCPMSS is only for rules that ask for SYN.
   const onlySyn = parts.some((part) => part === "-m tcp --syn");
@@ -158,6 +163,33 @@ const MATCHES: readonly MatchText[] = [
   (c) => `-m comment --comment "${c.pick(["one", "two words", 'a \\" quote'])}"`,
   (c, _, not) => `-m pkttype ${not()}--pkt-type ${c.pick(["unicast", "broadcast", "multicast"])}`,
 ];
+
+const CONNECTION_MATCHES: readonly MatchText[] = [
+  (c, _, not) =>
+    `-m conntrack ${not()}--ctstate ${c.pick(["NEW", "ESTABLISHED", "RELATED,ESTABLISHED", "INVALID", "UNTRACKED", "INVALID,NEW"])}`,
+  (c, _, not) => `-m state ${not()}--state ${c.pick(["NEW", "ESTABLISHED", "INVALID"])}`,
+  (c, family, not) =>
+    `-m conntrack ${not()}--${c.pick(["ctorigsrc", "ctorigdst", "ctreplsrc", "ctrepldst"])} ${c.pick(NETWORKS[family])}`,
+  (c, _, not) =>
+    `-m conntrack --ctproto ${c.pick(["tcp", "udp"])} ${not()}--${c.pick(["ctorigsrcport", "ctorigdstport", "ctreplsrcport", "ctrepldstport"])} ${c.pick(["53", "1000", "80:443"])}`,
+  (c, _, not) =>
+    `-m conntrack ${not()}--ctstatus ${c.pick(["SEEN_REPLY", "ASSURED", "CONFIRMED", "NONE", "SEEN_REPLY,ASSURED"])}`,
+  (c) => `-m conntrack --ctdir ${c.pick(["ORIGINAL", "REPLY"])}`,
+  (c, _, not) => `-m connmark ${not()}--mark ${c.pick(["0x1", "0", "0x2/0x2"])}`,
+];
+
+function connectionTarget(c: Choices, table: string): string {
+  if (table === "raw") return c.pick(["-j CT --notrack", "-j NOTRACK"]);
+  return `-j CONNMARK ${c.pick([
+    "--set-mark 1",
+    "--set-xmark 0x2/0x3",
+    "--or-mark 2",
+    "--save-mark",
+    "--restore-mark",
+    "--save-mark --nfmask 0xff --ctmask 0xf",
+    "--restore-mark --nfmask 0x3 --ctmask 0x3",
+  ])}`;
+}
 
 function targetOf(
   c: Choices,

@@ -5,21 +5,24 @@ import { Skb } from "../../../src/kernel/skb.ts";
 import { printTables, type Table } from "../../../src/kernel/xtables/ruleset.ts";
 import { NFPROTO } from "../../../src/uapi/netfilter.ts";
 import { ethernet } from "../../../src/wire/ethernet.ts";
-import { ROUTER, type Sent } from "./router.ts";
+import { type DeviceName, ROUTER, type Sent } from "./router.ts";
 
 export class SimulatedRouter {
   readonly #kernel: SimulatedKernel;
   readonly #tables: Record<"v4" | "v6", Table[]> = { v4: [], v6: [] };
   #sent: Sent[] = [];
+  /** Where the frame being handled came in. */
+  #device: DeviceName = "ta";
 
   constructor() {
     this.#kernel = new SimulatedKernel({
       log: () => {},
-      transmit: (skb) => this.#sent.push({ device: "ta", packet: skb.packet().slice() }),
-      deviceNames: ["ta", "tb"],
+      transmit: (skb) => this.#sent.push({ device: this.#device, packet: skb.packet().slice() }),
+      devices: [
+        { name: "ta", addresses: Object.values(ROUTER.ta) },
+        { name: "tb", addresses: Object.values(ROUTER.tb) },
+      ],
     });
-    for (const { v4, v6 } of Object.values(ROUTER))
-      for (const address of [v4, v6]) this.#kernel.local.add(address);
   }
 
   restore(family: "v4" | "v6", rules: string): void {
@@ -31,14 +34,14 @@ export class SimulatedRouter {
     return printTables(this.#tables[family]);
   }
 
-  /** A frame that arrives at device `ta`. */
-  inject(frame: Uint8Array): Sent[] {
+  inject(device: DeviceName, frame: Uint8Array): Sent[] {
     this.#sent = [];
+    this.#device = device;
     const protocol = ethernet.get.ethertype(frame, 0);
     const skb = Skb.from(frame, { protocol, networkOffset: ethernet.size, macLength: ethernet.size });
-    const { path, verdict } = this.#kernel.process(skb);
+    const { path, verdict } = this.#kernel.process(skb, 0, this.#kernel.ifindex(device)!);
     if (path === "forward" && verdict === "accept")
-      this.#sent.push({ device: "tb", packet: skb.packet().slice() });
+      this.#sent.push({ device: device === "ta" ? "tb" : "ta", packet: skb.packet().slice() });
     return this.#sent;
   }
 }
