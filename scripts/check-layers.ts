@@ -11,7 +11,7 @@ const may: Record<string, string[]> = {
   uapi: ["util"],
   wire: ["util", "uapi"],
   ebpf: ["util", "lua", "uapi", "wire"],
-  compiler: ["util", "lua", "uapi", "kernel", "ebpf"],
+  compiler: ["util", "lua", "uapi", "wire", "kernel", "ebpf"],
   kernel: ["util", "wire", "uapi"],
   modules: ["util", "lua", "wire", "uapi", "kernel"],
   runtime: ["util", "lua", "wire", "uapi", "kernel", "modules"],
