@@ -111,7 +111,7 @@ describe.skipIf(why)(`packets that are left to user space${why ? ` (skipped: ${w
       `0 script errors, 0 lines of the log lost; packets are not counted in the kernel, ${lines.length} were left to user space`,
     );
     expect(stderr).toMatch(
-      /:11:\d+: a call of skb.copy cannot be compiled: packets that come here go to user space/,
+      /:11:\d+: a copy of the packet cannot be compiled: packets that come here go to user space/,
     );
     expect(ruleset()).not.toContain("moonhook");
     expect(answers(SERVER_V4, "1 bad", "2")).toEqual(["1 bad", "2"]);
@@ -148,7 +148,7 @@ describe.skipIf(why)(`packets that are left to user space${why ? ` (skipped: ${w
       const args = ["run", file(source), "--on", "ebpf", "--netns", net.server, ...options];
       const { status, stderr } = spawnSync("bin/moonhook", args, { encoding: "utf8", timeout: 60_000 });
       expect(status).toBe(1);
-      expect(stderr).toContain("a call of skb.copy cannot be compiled");
+      expect(stderr).toContain("a copy of the packet cannot be compiled");
       return stderr;
     };
 
