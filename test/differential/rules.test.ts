@@ -57,9 +57,15 @@ function judge(router: Router, { family, rules, packets }: Case): string | undef
     const difference = differenceInCounters(router.save(family), simulated.save(family));
     if (difference === undefined) return undefined;
     // What the router sent of its own accord was counted, too: again.
-    if (router.reports() === reports) return `${difference}\n${text}`;
+    if (router.reports() === reports) return `${difference}\n${packetsText(packets)}${text}`;
   }
 }
+
+/** The packets that matter, where they are few. */
+const packetsText = (packets: readonly Arrival[]): string =>
+  packets.length > 10
+    ? ""
+    : packets.map(({ device, packet }) => `at ${device}: ${Buffer.from(packet).toString("hex")}\n`).join("");
 
 /** Without every packet and every rule that the difference does not need. */
 function smallest(router: Router, failing: Case): Case {

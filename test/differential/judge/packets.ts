@@ -22,13 +22,15 @@ export function generatePacket(c: Choices, family: Family, isWhole: boolean, fro
     [2, family === "v4" ? IPPROTO_ICMP : IPPROTO6.IPPROTO_ICMPV6],
     [1, IPPROTO_GRE],
   ]);
-  const segment = segmentOf(c, protocol, from);
+  const segment = segmentOf(c, protocol, from, isWhole);
   return family === "v4"
     ? packetV4(c, protocol, segment, isWhole, from)
     : packetV6(c, protocol, segment, from);
 }
 
-function segmentOf(c: Choices, protocol: number, from: DeviceName): Uint8Array {
+const TRACKED_FLAGS = [0x02, 0x12, 0x10, 0x18, 0x11, 0x00, 0x3f];
+
+function segmentOf(c: Choices, protocol: number, from: DeviceName, isWhole: boolean): Uint8Array {
   const payload = Buffer.from(c.pick(TEXTS), "latin1");
   const near = c.pick([1000, 53, 2000, 40000]);
   const far = c.pick([53, 80, 443, 2000]);
@@ -49,7 +51,8 @@ function segmentOf(c: Choices, protocol: number, from: DeviceName): Uint8Array {
         seq: c.below(1000),
         ack: c.below(1000),
         dataOffset: ((tcp.size + options.length) / 4) << 4,
-        flags: c.pick([0x02, 0x12, 0x10, 0x18, 0x04, 0x11, 0x00, 0x3f]),
+        // Linux takes a reset from the other side of a connection that it met in the middle, which ours finds invalid.
+        flags: c.pick(isWhole ? TRACKED_FLAGS : [...TRACKED_FLAGS, 0x04]),
         window: 1000,
       });
       bytes.set(options, tcp.size);
