@@ -3,18 +3,16 @@
  * something is dropped is told by what comes after it, not by how long it takes.
  */
 
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { spawnSync } from "node:child_process";
+import { readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { ebpf } from "../../src/backends/ebpf.ts";
 import { KernelMap, openPin } from "../../src/linux/bpf.ts";
+import { answers as echoAnswers, LiveCommands, serveEcho } from "./live-commands.ts";
 import {
   eventually,
-  type Finished,
-  finishedOf,
   lineOf,
   makeNamespaces,
   type Namespaces,
@@ -28,57 +26,27 @@ const why = whyNoNamespaces();
 const TRAFFIC = fileURLToPath(new URL("traffic.mjs", import.meta.url));
 const SERVER = [SERVER_V4, SERVER_V6];
 
-interface Armed {
-  readonly child: ChildProcess;
-  readonly ended: Promise<Finished>;
-  readonly ready: string;
-  /** Ends it as Ctrl-C does, and gives what it printed. */
-  stop(): Promise<Finished>;
-}
-
 describe.skipIf(why)(`hooks in the kernel${why ? ` (skipped: ${why})` : ""}`, () => {
   let net: Namespaces;
-  const folder = mkdtempSync(join(tmpdir(), "moonhook-ebpf-"));
-  const started: { child: ChildProcess; ended: Promise<Finished> }[] = [];
-  let scripts = 0;
+  const commands = new LiveCommands("t");
 
   beforeAll(async () => {
     sweepPins();
     net = await makeNamespaces();
-    await lineOf(net.spawn(net.server, process.execPath, [TRAFFIC, "echo"]), /listening/);
+    await serveEcho(net);
   });
   afterEach(async () => {
-    const ends = started.splice(0);
-    for (const { child } of ends) child.kill("SIGKILL");
-    for (const { ended } of ends) await ended;
+    await commands.end();
     sweepPins();
   });
   afterAll(() => {
     net?.remove();
-    rmSync(folder, { recursive: true });
+    commands.remove();
   });
 
-  /** What the kernel calls the program of the script of this number. */
-  const nameOf = (script: number) => `t${process.pid}_${script}`;
   const moonhook = (...args: string[]) => spawnSync("bin/moonhook", args, { encoding: "utf8" });
-
-  function file(source: string): string {
-    const path = join(folder, `${nameOf(++scripts)}.lua`);
-    writeFileSync(path, source, "latin1");
-    return path;
-  }
-
-  async function arm(script: string, namespace: string, ...options: string[]): Promise<Armed> {
-    const child = spawn("bin/moonhook", ["run", script, "--netns", namespace, ...options]);
-    const ended = finishedOf(child);
-    started.push({ child, ended });
-    const ready = await lineOf(child, /moonhook: ready/);
-    const stop = () => {
-      child.kill("SIGINT");
-      return ended;
-    };
-    return { child, ended, ready, stop };
-  }
+  const file = (source: string) => commands.file(source);
+  const nameOf = (script: number) => commands.nameOf(script);
 
   /** Waits until the kernel has let go of a script: it does so a little after its process has ended. */
   const eventuallyGone = (number: number, maps: readonly number[]) =>
@@ -88,14 +56,10 @@ describe.skipIf(why)(`hooks in the kernel${why ? ` (skipped: ${why})` : ""}`, ()
     );
 
   const armed = (script: string, namespace: string, ...options: string[]) =>
-    arm(script, namespace, "--on", "ebpf", ...options);
+    commands.arm(script, namespace, "--on", "ebpf", ...options);
 
   /** The texts that the server's echo gave back to the client. */
-  function answers(server: string, ...texts: string[]): string[] {
-    const { status, stdout } = net.exec(net.client, process.execPath, [TRAFFIC, "ask", server, ...texts]);
-    expect(status, stdout).toBe(0);
-    return JSON.parse(stdout) as string[];
-  }
+  const answers = (server: string, ...texts: string[]) => echoAnswers(net, server, ...texts);
 
   const script = (hooks: string) =>
     `local nf, netfilter = require("linux.nf"), require("netfilter")\n${hooks}`;
@@ -118,7 +82,7 @@ describe.skipIf(why)(`hooks in the kernel${why ? ` (skipped: ${why})` : ""}`, ()
         "host-record=www.example.org,192.0.2.7,2001:db8::7",
         "address=/example.com/192.0.2.9",
       ];
-      const path = join(folder, "dnsmasq.conf");
+      const path = join(commands.folder, "dnsmasq.conf");
       writeFileSync(path, `${conf.join("\n")}\n`);
       net.spawn(net.server, "dnsmasq", ["--keep-in-foreground", `--conf-file=${path}`, "--pid-file"]);
       for (const server of SERVER)
@@ -168,12 +132,12 @@ describe.skipIf(why)(`hooks in the kernel${why ? ` (skipped: ${why})` : ""}`, ()
   describe("nothing is left behind", () => {
     test.each(["SIGINT", "SIGTERM", "SIGKILL"] as const)("by %s", async (signal) => {
       const run = await armed(file(BAD.replace("IPV4", "INET")), net.server);
-      const { programs, links, maps } = kernelObjects(nameOf(scripts));
+      const { programs, links, maps } = kernelObjects(nameOf(commands.scripts));
       expect({ programs: programs.length, links: links.length }).toEqual({ programs: 1, links: 2 });
       expect(maps.length).toBeGreaterThan(1);
       run.child.kill(signal);
       await run.ended;
-      await eventuallyGone(scripts, maps);
+      await eventuallyGone(commands.scripts, maps);
     });
   });
 
@@ -188,7 +152,7 @@ describe.skipIf(why)(`hooks in the kernel${why ? ` (skipped: ${why})` : ""}`, ()
       { log: ({ level, text }) => lines.push(`${level} ${text}`) },
     );
     expect(namespace()).toBe(home);
-    const { maps } = kernelObjects(nameOf(scripts));
+    const { maps } = kernelObjects(nameOf(commands.scripts));
     expect(answers(SERVER_V4, "1 bad", "2 good")).toEqual(["2 good"]);
     await running.stop();
     await running.finished;
@@ -196,7 +160,7 @@ describe.skipIf(why)(`hooks in the kernel${why ? ` (skipped: ${why})` : ""}`, ()
     expect(lines.slice(0, 2)).toEqual(["info got\t5\t1 bad", "info got\t6\t2 good"]);
     expect(running.counters()).toEqual({ errors: 0, lost: 0 });
     expect(answers(SERVER_V4, "1 bad", "2 good")).toEqual(["1 bad", "2 good"]);
-    await eventuallyGone(scripts, maps);
+    await eventuallyGone(commands.scripts, maps);
   });
 
   test("prints what the hook prints, in order, and drops what it drops", async () => {
@@ -375,7 +339,7 @@ netfilter.register{ pf = nf.proto.IPV4, hooknum = nf.inet.LOCAL_IN, priority = 0
       answers(SERVER_V4, "x");
       expect((await ordered.stop()).stdout.split("\n").slice(0, 3)).toEqual(["a", "b", "c"]);
       const run = await armed(file(BAD), net.server, "--attach", "rules");
-      const number = scripts;
+      const number = commands.scripts;
       const { maps } = kernelObjects(nameOf(number));
       expect(maps.length).toBeGreaterThan(0);
       run.child.kill("SIGKILL");
@@ -433,7 +397,7 @@ netfilter.register{ pf = nf.proto.IPV4, hooknum = nf.inet.LOCAL_IN, priority = 0
 
     test("goes to user space as a whole otherwise, and it says why", async () => {
       const path = file(COPIES);
-      const { child, ended } = await arm(path, net.server);
+      const { child, ended } = await commands.arm(path, net.server);
       child.kill("SIGINT");
       const { status, stderr, stdout } = await ended;
       expect({ status, stdout }).toMatchObject({ status: 0, stdout: expect.stringMatching(/^0 packets/) });
@@ -443,7 +407,7 @@ netfilter.register{ pf = nf.proto.IPV4, hooknum = nf.inet.LOCAL_IN, priority = 0
   });
 
   test("without --on what compiles runs in the kernel; the top level prints once", async () => {
-    const run = await arm(file(`print("loaded")\n${BAD}`), net.server);
+    const run = await commands.arm(file(`print("loaded")\n${BAD}`), net.server);
     expect(run.ready).toContain("1 hook in the kernel");
     expect(answers(SERVER_V4, "1 bad", "2 good")).toEqual(["2 good"]);
     expect((await run.stop()).stdout).toMatch(/^loaded\ngot\t5\t1 bad\n/);
@@ -456,7 +420,7 @@ netfilter.register{ pf = nf.proto.IPV4, hooknum = nf.inet.LOCAL_IN, priority = 0
       "stays after %s, is listed, and stop ends it",
       async (signal) => {
         const run = await armed(file(BAD), net.server, "--pin", NAME);
-        const number = scripts;
+        const number = commands.scripts;
         const { maps } = kernelObjects(nameOf(number));
         expect(run.ready).toContain(`'moonhook stop ${NAME}' ends`);
         run.child.kill(signal);

@@ -7,8 +7,8 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { answers as echoAnswers, serveEcho } from "./live-commands.ts";
 import {
   eventually,
   type Finished,
@@ -23,7 +23,6 @@ import {
 import { sweepPins, TEST_PIN } from "./pins.ts";
 
 const why = whyNoNamespaces();
-const TRAFFIC = fileURLToPath(new URL("traffic.mjs", import.meta.url));
 const NAME = `${TEST_PIN}${process.pid}`;
 const KINDS = ["legacy", "nft"] as const;
 
@@ -49,7 +48,7 @@ describe.skipIf(why)(`matches in rules${why ? ` (skipped: ${why})` : ""}`, () =>
     sweepPins();
     writeFileSync(word, WORD);
     net = await makeNamespaces();
-    await lineOf(net.spawn(net.server, process.execPath, [TRAFFIC, "echo"]), /listening/);
+    await serveEcho(net);
   });
   afterEach(async () => {
     running?.child.kill("SIGKILL");
@@ -108,11 +107,7 @@ describe.skipIf(why)(`matches in rules${why ? ` (skipped: ${why})` : ""}`, () =>
     return Number(/^ *(\d+) .*DROP.*bpf/m.exec(stdout)?.[1]);
   }
 
-  function answers(server: string, ...texts: string[]): string[] {
-    const { status, stdout } = net.exec(net.client, process.execPath, [TRAFFIC, "ask", server, ...texts]);
-    expect(status, stdout).toBe(0);
-    return JSON.parse(stdout) as string[];
-  }
+  const answers = (server: string, ...texts: string[]) => echoAnswers(net, server, ...texts);
 
   describe.each(KINDS)("iptables-%s", (kind) => {
     test("drops and counts exactly what matches, for IPv4 and IPv6", async () => {

@@ -3,17 +3,11 @@
  * kinds are told by what comes back, and who decided by what the summary counts.
  */
 
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { spawnSync } from "node:child_process";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { answers as echoAnswers, LiveCommands, serveEcho } from "./live-commands.ts";
 import {
   eventually,
-  type Finished,
-  finishedOf,
-  lineOf,
   makeNamespaces,
   type Namespaces,
   SERVER_V4,
@@ -23,7 +17,6 @@ import {
 import { kernelObjects, remainingMaps, TEST_PIN } from "./pins.ts";
 
 const why = whyNoNamespaces();
-const TRAFFIC = fileURLToPath(new URL("traffic.mjs", import.meta.url));
 
 /** Datagrams with "bad" are dropped in the kernel; of those with "rare" a copy is looked at, which no program can do. */
 const RARE = `local nf, netfilter = require("linux.nf"), require("netfilter")
@@ -45,59 +38,31 @@ netfilter.register{ pf = nf.proto.INET, hooknum = nf.inet.LOCAL_IN, priority = 0
 
 describe.skipIf(why)(`packets that are left to user space${why ? ` (skipped: ${why})` : ""}`, () => {
   let net: Namespaces;
-  const folder = mkdtempSync(join(tmpdir(), "moonhook-punt-"));
-  const started: { child: ChildProcess; ended: Promise<Finished> }[] = [];
-  let scripts = 0;
+  const commands = new LiveCommands("p");
 
   beforeAll(async () => {
     net = await makeNamespaces();
-    await lineOf(net.spawn(net.server, process.execPath, [TRAFFIC, "echo"]), /listening/);
+    await serveEcho(net);
   });
-  afterEach(async () => {
-    for (const { child, ended } of started.splice(0)) {
-      child.kill("SIGKILL");
-      await ended;
-    }
-  });
+  afterEach(() => commands.end());
   afterAll(() => {
     net?.remove();
-    rmSync(folder, { recursive: true });
+    commands.remove();
   });
 
-  const nameOf = (script: number) => `p${process.pid}_${script}`;
-  function file(source: string): string {
-    const path = join(folder, `${nameOf(++scripts)}.lua`);
-    writeFileSync(path, source);
-    return path;
-  }
-
-  async function run(path: string, ...options: string[]) {
-    const child = spawn("bin/moonhook", ["run", path, "--netns", net.server, ...options]);
-    const ended = finishedOf(child);
-    started.push({ child, ended });
-    const ready = await lineOf(child, /moonhook: ready/);
-    const end = (signal: NodeJS.Signals) => {
-      child.kill(signal);
-      return ended;
-    };
-    return { ready, end };
-  }
-
-  function answers(server: string, ...texts: string[]): string[] {
-    const { status, stdout } = net.exec(net.client, process.execPath, [TRAFFIC, "ask", server, ...texts]);
-    expect(status, stdout).toBe(0);
-    return JSON.parse(stdout) as string[];
-  }
+  const file = (source: string) => commands.file(source);
+  const run = (path: string, ...options: string[]) => commands.arm(path, net.server, ...options);
+  const answers = (server: string, ...texts: string[]) => echoAnswers(net, server, ...texts);
   const ruleset = () => net.exec(net.server, "nft", ["list ruleset"]).stdout;
 
   test.each([[["--on", "ebpf"]], [[]]])("both kinds get their verdicts, %j", async (options) => {
-    const { ready, end } = await run(file(RARE), ...options);
+    const { ready, stop } = await run(file(RARE), ...options);
     expect(ready).toContain("1 hook in the kernel");
     // The last one takes the longest way: what passes at all has come back before it.
     const texts = ["1 bad", "2 good", "3 rare", "4 rare drop", "5 bad rare", "6 rare"];
     for (const server of [SERVER_V4, SERVER_V6])
       expect(answers(server, ...texts).sort()).toEqual(["2 good", "3 rare", "6 rare"]);
-    const { status, stdout, stderr } = await end("SIGINT");
+    const { status, stdout, stderr } = await stop("SIGINT");
     expect(status).toBe(0);
     const [first, ...lines] = stdout.trimEnd().split("\n");
     const summary = lines.pop();
@@ -118,9 +83,9 @@ describe.skipIf(why)(`packets that are left to user space${why ? ` (skipped: ${w
   });
 
   test("--json counts them", async () => {
-    const { end } = await run(file(RARE), "--on", "ebpf", "--json");
+    const { stop } = await run(file(RARE), "--on", "ebpf", "--json");
     expect(answers(SERVER_V4, "1", "2 rare", "3 rare").sort()).toEqual(["1", "2 rare", "3 rare"]);
-    const lines = (await end("SIGINT")).stdout
+    const lines = (await stop("SIGINT")).stdout
       .trimEnd()
       .split("\n")
       .map((line) => JSON.parse(line));
@@ -130,15 +95,16 @@ describe.skipIf(why)(`packets that are left to user space${why ? ` (skipped: ${w
   });
 
   test("kill -9 leaves nothing, and packets pass", async () => {
-    const { end } = await run(file(RARE), "--on", "ebpf");
-    const { maps } = kernelObjects(nameOf(scripts));
+    const { stop } = await run(file(RARE), "--on", "ebpf");
+    const { maps } = kernelObjects(commands.nameOf(commands.scripts));
     expect(maps.length).toBeGreaterThan(0);
     expect(answers(SERVER_V4, "1 bad", "2 rare drop", "3")).toEqual(["3"]);
-    await end("SIGKILL");
+    await stop("SIGKILL");
     await eventually("the rules are gone", () => !ruleset().includes("moonhook"));
     await eventually(
       "programs and maps are gone",
-      () => kernelObjects(nameOf(scripts)).programs.length + remainingMaps(maps).length === 0,
+      () =>
+        kernelObjects(commands.nameOf(commands.scripts)).programs.length + remainingMaps(maps).length === 0,
     );
     expect(answers(SERVER_V4, "1 bad", "2 rare drop", "3")).toEqual(["1 bad", "2 rare drop", "3"]);
   });

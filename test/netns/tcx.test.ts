@@ -4,16 +4,13 @@
  * and checked by somebody, also those of packets that came from this machine.
  */
 
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { ask as askEcho, LiveCommands, serveEcho } from "./live-commands.ts";
 import {
   DEVICE,
-  type Finished,
-  finishedOf,
   lineOf,
   makeNamespaces,
   type Namespaces,
@@ -31,39 +28,28 @@ const HEAD = `local netfilter, nf = require("netfilter"), require("linux.nf")
 local ACCEPT = nf.action.ACCEPT
 `;
 
-interface Armed {
-  readonly child: ChildProcess;
-  readonly ready: string;
-  stop(): Promise<Finished>;
-}
-
 describe.skipIf(why)(`hooks at devices${why ? ` (skipped: ${why})` : ""}`, () => {
   let net: Namespaces;
-  const folder = mkdtempSync(join(tmpdir(), "moonhook-tcx-"));
-  const started: { child: ChildProcess; ended: Promise<Finished> }[] = [];
-  let scripts = 0;
+  const commands = new LiveCommands("x");
 
   beforeAll(async () => {
     sweepPins();
     net = await makeNamespaces();
-    await lineOf(net.spawn(net.server, process.execPath, [TRAFFIC, "echo"]), /listening/);
+    await serveEcho(net);
   });
   afterEach(async () => {
-    const ends = started.splice(0);
-    for (const { child } of ends) child.kill("SIGKILL");
-    for (const { ended } of ends) await ended;
+    await commands.end();
     sweepPins();
   });
   afterAll(() => {
     net?.remove();
-    rmSync(folder, { recursive: true });
+    commands.remove();
   });
 
-  function file(source: string, name = `x${process.pid}_${++scripts}`): string {
-    const path = join(folder, `${name}.lua`);
-    writeFileSync(path, source, "latin1");
-    return path;
-  }
+  const file = (source: string) => commands.file(source);
+  const arm = (script: string, namespace: string, ...options: string[]) =>
+    commands.arm(script, namespace, ...options);
+  const ask = (host: string, ...texts: string[]) => askEcho(net, host, ...texts);
 
   function example(name: string, changes: Readonly<Record<string, string>>): string {
     let source = readFileSync(`examples/${name}.lua`, "latin1");
@@ -71,26 +57,7 @@ describe.skipIf(why)(`hooks at devices${why ? ` (skipped: ${why})` : ""}`, () =>
       expect(source).toContain(from);
       source = source.replace(from, to);
     }
-    return file(source, name);
-  }
-
-  async function arm(script: string, namespace: string, ...options: string[]): Promise<Armed> {
-    const child = spawn("bin/moonhook", ["run", script, "--netns", namespace, ...options]);
-    const ended = finishedOf(child);
-    started.push({ child, ended });
-    const ready = await lineOf(child, /moonhook: ready/);
-    const stop = () => {
-      child.kill("SIGINT");
-      return ended;
-    };
-    return { child, ready, stop };
-  }
-
-  /** What the echo server answers. */
-  async function ask(host: string, ...texts: string[]): Promise<string[]> {
-    const { stdout, status } = await net.run(net.client, process.execPath, [TRAFFIC, "ask", host, ...texts]);
-    expect(status, stdout).toBe(0);
-    return JSON.parse(stdout) as string[];
+    return commands.file(source, name);
   }
 
   /** The lines of tcpdump on the server's device for `filter`, while `action` runs, until `last` was seen. */
@@ -213,20 +180,20 @@ describe.skipIf(why)(`hooks at devices${why ? ` (skipped: ${why})` : ""}`, () =>
         if d:getuint8(9) == 17 and d:getuint8(28) == 120 then return nf.action.DROP end
         return ACCEPT
       end }`);
-    const { child } = await arm(script, net.server, "--attach", `tcx:${DEVICE}`);
+    const { child, ended } = await arm(script, net.server, "--attach", `tcx:${DEVICE}`);
     expect(await ask(SERVER_V4, "x", "y")).toEqual(["y"]);
     child.kill("SIGKILL");
-    await started.splice(0)[0]!.ended;
+    await ended;
     expect(await ask(SERVER_V4, "x", "y")).toEqual(expect.arrayContaining(["x", "y"]));
-    const { child: pinned } = await arm(script, net.server, "--attach", `tcx:${DEVICE}`, "--pin", PIN);
-    pinned.kill("SIGKILL");
-    await started.splice(0)[0]!.ended;
+    const pinned = await arm(script, net.server, "--attach", `tcx:${DEVICE}`, "--pin", PIN);
+    pinned.child.kill("SIGKILL");
+    await pinned.ended;
     expect(await ask(SERVER_V4, "x", "y")).toEqual(["y"]);
     const listed = spawnSync("bin/moonhook", ["list"], { encoding: "utf8" }).stdout;
     expect(listed).toMatch(new RegExp(`${PIN}\n  ingress of device \\d+: x${process.pid}`));
     expect(spawnSync("bin/moonhook", ["stop", PIN]).status).toBe(0);
     expect(await ask(SERVER_V4, "x", "y")).toEqual(expect.arrayContaining(["x", "y"]));
-    expect(kernelObjects(`x${process.pid}_${scripts}`)).toEqual({ programs: [], links: [], maps: [] });
+    expect(kernelObjects(commands.nameOf(commands.scripts))).toEqual({ programs: [], links: [], maps: [] });
   });
 
   test("what cannot be is said: other hook points by line, devices that are not there", () => {
