@@ -6,7 +6,7 @@
  */
 
 import { NF_INET, NF_VERDICT, NFPROTO } from "../uapi/netfilter.ts";
-import type { HookRegistration } from "./kernel.ts";
+import type { HookOutcome, HookRegistration } from "./kernel.ts";
 import type { Skb } from "./skb.ts";
 
 const { NF_ACCEPT, NF_DROP, NF_QUEUE, NF_STOLEN } = NF_VERDICT;
@@ -24,6 +24,15 @@ export class HookRefused extends Error {
     this.code = code;
   }
 }
+
+/** What a hook answers that leaves the mark alone, by verdict. */
+export const VERDICT_OUTCOMES: readonly HookOutcome[] = Array.from(
+  { length: NF_VERDICT.NF_STOP + 1 },
+  (_, verdict) => ({
+    verdict,
+    mark: undefined,
+  }),
+);
 
 /** A hook of the kernel itself may have no mark: then all packets reach it. */
 export type PathHook = Omit<HookRegistration, "mark"> & { readonly mark: number | undefined };

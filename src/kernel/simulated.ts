@@ -26,10 +26,10 @@ import { ipv6 } from "../wire/ipv6.ts";
 import * as address from "./addresses.ts";
 import { ConnectionTracker } from "./conntrack/tracker.ts";
 import { type Extension, ExtensionTable } from "./extensions.ts";
-import { HookRefused, HookTable } from "./hooks.ts";
+import { HookRefused, HookTable, VERDICT_OUTCOMES } from "./hooks.ts";
 import { icmpErrorV4, icmpErrorV6 } from "./icmp-error.ts";
 import { ipv4Arrival, ipv6Arrival } from "./ip-arrival.ts";
-import type { HookOutcome, HookRegistration, Kernel, LogLevel } from "./kernel.ts";
+import type { HookRegistration, Kernel, LogLevel } from "./kernel.ts";
 import { SeededRandom } from "./random.ts";
 import { Skb } from "./skb.ts";
 import type { RuleLog, XtEnvironment } from "./xtables/environment.ts";
@@ -83,8 +83,6 @@ const LO = 1;
 const ETH0 = 2;
 const ETH1 = 3;
 
-const ACCEPTED: HookOutcome = { verdict: NF_ACCEPT, mark: undefined };
-const DROPPED: HookOutcome = { verdict: NF_DROP, mark: undefined };
 const V4_BYTES = 4;
 const V6_BYTES = 16;
 
@@ -101,7 +99,8 @@ export class SimulatedKernel implements Kernel {
     conntrack: this.conntrack,
     nowNs: () => this.nowNs(),
     random32: () => Number(this.#random.next64() & 0xffffffffn),
-    deviceName: (ifindex) => this.devices.find((device) => device.ifindex === ifindex)?.name ?? "",
+    // Devices are numbered from 1, in their order.
+    deviceName: (ifindex) => this.devices[ifindex - 1]?.name ?? "",
     addressType: (family, bytes, at) =>
       family === NFPROTO_IPV4 ? this.#addressTypeV4(bytes, at) : this.#addressTypeV6(bytes, at),
     log: (entry) => this.#options.ruleLog?.(entry),
@@ -327,7 +326,7 @@ export class SimulatedKernel implements Kernel {
       hooknum,
       priority,
       mark: undefined,
-      run: (skb) => (verdictOf(skb) === NF_ACCEPT ? ACCEPTED : DROPPED),
+      run: (skb) => VERDICT_OUTCOMES[verdictOf(skb)]!,
     });
   }
 

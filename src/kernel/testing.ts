@@ -37,35 +37,51 @@ export function ipPacket(fields: PacketFields = {}): Uint8Array {
   segment.set(payload, header.size);
   if (protocol === "udp") udp.write(segment, 0, { sport, dport, length: segment.length });
   else tcp.write(segment, 0, { sport, dport, seq: 1, dataOffset: 0x50, flags: 0x10, window: 1000 });
+  return sealTransport(ipAround(from, to, number, segment, ttl), number, header.offsets.checksum);
+}
+
+/** Wraps a transport header and its payload into an IP packet; the version follows from the addresses. */
+export function ipAround(
+  from: string,
+  to: string,
+  protocol: number,
+  segment: Uint8Array,
+  ttl = 64,
+): Uint8Array {
   const six = from.includes(":");
-  const ipSize = six ? ipv6.size : ipv4.size;
-  const bytes = new Uint8Array(ipSize + segment.length);
-  bytes.set(segment, ipSize);
+  const size = six ? ipv6.size : ipv4.size;
+  const packet = new Uint8Array(size + segment.length);
+  packet.set(segment, size);
   if (six) {
-    ipv6.write(bytes, 0, {
+    ipv6.write(packet, 0, {
       versionClassFlow: 0x60000000,
       payloadLength: segment.length,
-      nextHeader: number,
+      nextHeader: protocol,
       hopLimit: ttl,
       saddr: parseIpv6(from)!,
       daddr: parseIpv6(to)!,
     });
   } else {
-    ipv4.write(bytes, 0, {
+    ipv4.write(packet, 0, {
       versionIhl: 0x45,
-      totalLength: bytes.length,
+      totalLength: packet.length,
       ttl,
-      protocol: number,
+      protocol,
       saddr: parseIpv4(from)!,
       daddr: parseIpv4(to)!,
     });
-    writeIpv4Checksum(bytes, 0);
+    writeIpv4Checksum(packet, 0);
   }
-  const field = header.offsets.checksum;
-  const sum = transportChecksum(bytes, 0, ipSize, bytes.length, number, field);
-  bytes[ipSize + field] = sum >> 8;
-  bytes[ipSize + field + 1] = sum & 0xff;
-  return bytes;
+  return packet;
+}
+
+/** Stores the transport checksum of a packet of `ipAround`, whose field lies `field` bytes into its header. */
+export function sealTransport(packet: Uint8Array, protocol: number, field: number): Uint8Array {
+  const at = packet[0]! >> 4 === 6 ? ipv6.size : ipv4.size;
+  const sum = transportChecksum(packet, 0, at, packet.length, protocol, field);
+  packet[at + field] = sum >> 8;
+  packet[at + field + 1] = sum & 0xff;
+  return packet;
 }
 
 const MAC_HEADER = ethernet.encode({

@@ -3,64 +3,18 @@
 import { ICMP } from "../../uapi/icmp.ts";
 import { IPPROTO } from "../../uapi/in.ts";
 import { IPPROTO6 } from "../../uapi/in6.ts";
-import { internetChecksum, transportChecksum } from "../../wire/checksum.ts";
-import { ipv4, parseIpv4, writeIpv4Checksum } from "../../wire/ipv4.ts";
-import { ipv6, parseIpv6 } from "../../wire/ipv6.ts";
+import { internetChecksum } from "../../wire/checksum.ts";
 import { tcp } from "../../wire/tcp.ts";
 import { udp } from "../../wire/udp.ts";
 import { type PacketOutcome, SimulatedKernel } from "../simulated.ts";
 import type { Skb } from "../skb.ts";
-import { skbOf } from "../testing.ts";
+import { ipAround, sealTransport, skbOf } from "../testing.ts";
 import type { TrackedConnection } from "./tracked-connection.ts";
 
 export const CLIENT = "10.0.1.2";
 export const SERVER = "10.0.2.2";
 export const CLIENT_V6 = "2001:db8:1::2";
 export const SERVER_V6 = "2001:db8:2::2";
-
-/** Wraps a transport header and its payload into an IP packet; the version follows from the addresses. */
-export function ipAround(
-  from: string,
-  to: string,
-  protocol: number,
-  segment: Uint8Array,
-  ttl = 64,
-): Uint8Array {
-  const six = from.includes(":");
-  const size = six ? ipv6.size : ipv4.size;
-  const packet = new Uint8Array(size + segment.length);
-  packet.set(segment, size);
-  if (six) {
-    ipv6.write(packet, 0, {
-      versionClassFlow: 0x60000000,
-      payloadLength: segment.length,
-      nextHeader: protocol,
-      hopLimit: ttl,
-      saddr: parseIpv6(from)!,
-      daddr: parseIpv6(to)!,
-    });
-  } else {
-    ipv4.write(packet, 0, {
-      versionIhl: 0x45,
-      totalLength: packet.length,
-      ttl,
-      protocol,
-      saddr: parseIpv4(from)!,
-      daddr: parseIpv4(to)!,
-    });
-    writeIpv4Checksum(packet, 0);
-  }
-  return packet;
-}
-
-/** Stores the transport checksum of a packet of `ipAround`, whose field lies `field` bytes into its header. */
-export function sealTransport(packet: Uint8Array, protocol: number, field: number): Uint8Array {
-  const at = packet[0]! >> 4 === 6 ? ipv6.size : ipv4.size;
-  const sum = transportChecksum(packet, 0, at, packet.length, protocol, field);
-  packet[at + field] = sum >> 8;
-  packet[at + field + 1] = sum & 0xff;
-  return packet;
-}
 
 export interface TcpFields {
   readonly from: string;

@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
 import { TCPHDR } from "../../wire/tcp.ts";
+import { ipAround } from "../testing.ts";
 import {
   CLIENT,
   CLIENT_V6,
   echoPacket,
   icmpPacket,
-  ipAround,
   Router,
   SERVER,
   SERVER_V6,

@@ -9,10 +9,6 @@ import type { XtPacket } from "./packet.ts";
 /** One condition of a rule. */
 export type Test = (packet: XtPacket) => boolean;
 
-/** What targets answer: a verdict of netfilter, or one of these two. */
-export const XT_CONTINUE = -1;
-export const XT_RETURN = -5;
-
 /** What a rule does to a packet that meets its conditions; `NF_*`, `XT_CONTINUE` or `XT_RETURN`. */
 export type Action = (packet: XtPacket) => number;
 

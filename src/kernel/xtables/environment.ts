@@ -5,7 +5,6 @@ import type { Skb } from "../skb.ts";
 
 /** A line that LOG or NFLOG writes. */
 export interface RuleLog {
-  readonly target: "LOG" | "NFLOG";
   readonly prefix: string;
   readonly inName: string;
   readonly outName: string;

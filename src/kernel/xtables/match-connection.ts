@@ -2,6 +2,7 @@
 
 import { NFPROTO } from "../../uapi/netfilter.ts";
 import { IP_CT, IPS } from "../../uapi/nf-conntrack-common.ts";
+import { XT_CONTINUE } from "../../uapi/x-tables.ts";
 import {
   type Action,
   flag,
@@ -13,7 +14,6 @@ import {
   type Test,
   target,
   when,
-  XT_CONTINUE,
 } from "./declare.ts";
 import { MARK_OPTIONS, markChange } from "./mark-options.ts";
 import type { XtPacket } from "./packet.ts";

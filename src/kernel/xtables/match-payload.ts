@@ -1,8 +1,9 @@
 /** Matches that search packets: string and u32. */
 
 import { flag, type MatchSpec, match, option } from "./declare.ts";
+import { readU32 } from "./general.ts";
 import type { XtPacket } from "./packet.ts";
-import { hexString, integer, oneOf, u16, ValueError } from "./values.ts";
+import { hexString, u32 as number32, oneOf, u16, ValueError } from "./values.ts";
 
 /** Bytes that a pattern may have (`XT_STRING_MAX_PATTERN_SIZE`). */
 const PATTERN_MOST = 128;
@@ -60,14 +61,14 @@ function u32Tests(word: string): U32Test[] {
     const numbers = location.split(/&|<<|>>|@/);
     const operators = location.match(/&|<<|>>|@/g) ?? [];
     return {
-      start: u32Number(numbers[0]!),
+      start: number32(numbers[0]!),
       steps: operators.map((operator, i) => ({
         operator: operator as U32Operator,
-        number: u32Number(numbers[i + 1]!),
+        number: number32(numbers[i + 1]!),
       })),
       values: sides[1]!.split(",").map((value) => {
         const [low, high = low] = value.trim().split(":");
-        return { low: u32Number(low!), high: u32Number(high!) };
+        return { low: number32(low!), high: number32(high!) };
       }),
     };
   });
@@ -75,8 +76,6 @@ function u32Tests(word: string): U32Test[] {
     throw new ValueError(`more than ${U32_MOST} tests, places or values`);
   return tests;
 }
-
-const u32Number = (word: string): number => integer(word, 0, 0xffffffff);
 
 const u32 = match({
   options: { u32: option(u32Tests, { not: true }) },
@@ -106,8 +105,7 @@ function u32Holds(packet: XtPacket, { start, steps, values }: U32Test): boolean 
 
 function u32At({ bytes, netOffset, end }: XtPacket, offset: number): number | undefined {
   const at = netOffset + offset;
-  if (at + 4 > end) return undefined;
-  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
+  return at + 4 > end ? undefined : readU32(bytes, at);
 }
 
 export const PAYLOAD_MATCHES: Readonly<Record<string, MatchSpec>> = { string, u32 };

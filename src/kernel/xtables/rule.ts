@@ -28,14 +28,8 @@ export interface Extensions {
   target(name: string, family: number): TargetSpec | undefined;
 }
 
-/** One condition with the words that ask for it, for who wants to know why. */
-export interface Condition {
-  readonly text: string;
-  readonly test: Test;
-}
-
 export interface ReadRule {
-  readonly conditions: readonly Condition[];
+  readonly conditions: readonly Test[];
   /** What happens to a packet that meets them; absent where there is no target, or a chain is gone to. */
   readonly action?: Action;
   /** The name of the chain to go to. */
@@ -64,7 +58,6 @@ interface Loaded {
   readonly kind: "match" | "target";
   readonly spec: MatchSpec | TargetSpec;
   readonly options: Record<string, GivenOption<unknown>>;
-  readonly words: string[];
 }
 
 /** Raises `RulesError`. */
@@ -131,9 +124,7 @@ class RuleReader {
     for (const loaded of this.#loaded.toReversed()) {
       const option = find(loaded.spec.options, word);
       if (!option) continue;
-      const start = this.#at - (not ? 2 : 1);
       this.#take(option, word, not, loaded.options);
-      loaded.words.push(...this.#rule.words.slice(start, this.#at));
       return;
     }
     const implicit = this.#implicitMatch();
@@ -184,7 +175,7 @@ class RuleReader {
     const { family, extensions } = this.#context;
     const spec = extensions[kind](name, family);
     if (!spec) this.#fail(`there is no ${kind} '${name}'`);
-    this.#loaded.push({ name, kind, spec, options: {}, words: [kind === "match" ? "-m" : "-j", name] });
+    this.#loaded.push({ name, kind, spec, options: {} });
   }
 
   #jump(name: string): void {
@@ -221,15 +212,13 @@ class RuleReader {
       protocolNot: protocol?.not ?? false,
       optionsOf: (name) => this.#loaded.find((loaded) => loaded.name === name)?.options as Given<Options>,
     };
-    const conditions: Condition[] = [];
+    const conditions = generalTests(this.#general as Parameters<typeof generalTests>[0]);
     let action: Action | undefined;
-    for (const test of generalTests(this.#general as Parameters<typeof generalTests>[0]))
-      conditions.push({ text: this.#rule.text, test });
     for (const loaded of this.#loaded) {
       this.#checkPlace(loaded, place);
       try {
         const built = loaded.spec.build(loaded.options as never, place);
-        if (loaded.kind === "match") conditions.push({ text: loaded.words.join(" "), test: built as Test });
+        if (loaded.kind === "match") conditions.push(built as Test);
         else action = built as Action;
       } catch (error) {
         if (error instanceof ValueError) this.#fail(`${loaded.name}: ${error.message}`);

@@ -5,11 +5,11 @@
 
 import { NF_INET, NF_VERDICT } from "../../uapi/netfilter.ts";
 import { NF_IP_PRI } from "../../uapi/netfilter-ipv4.ts";
-import type { Action } from "./declare.ts";
-import { XT_CONTINUE, XT_RETURN } from "./declare.ts";
+import { XT_CONTINUE, XT_RETURN } from "../../uapi/x-tables.ts";
+import type { Action, Test } from "./declare.ts";
 import type { XtEnvironment } from "./environment.ts";
 import type { XtPacket } from "./packet.ts";
-import { type Condition, type Confined, type Extensions, readRule } from "./rule.ts";
+import { type Confined, type Extensions, readRule } from "./rule.ts";
 import { RulesError } from "./rules-error.ts";
 import { parseSaved, type SavedChain, type SavedTable } from "./save-text.ts";
 
@@ -20,7 +20,7 @@ export interface Rule {
   readonly line: number;
   /** From `-A` on, as written. */
   readonly text: string;
-  readonly conditions: readonly Condition[];
+  readonly conditions: readonly Test[];
   readonly action: Action | undefined;
   /** Where the rule leads, when it leads to a chain. */
   jump: Chain | undefined;
@@ -44,14 +44,6 @@ export interface Table {
   readonly name: string;
   readonly family: number;
   readonly chains: ReadonlyMap<string, Chain>;
-}
-
-/** What happened to a packet at a rule, for whoever follows it. */
-export interface RuleTrace {
-  /** A rule whose conditions the packet met; `verdict` is its action's, undefined where it leads to a chain. */
-  rule(table: Table, chain: Chain, index: number, verdict: number | undefined): void;
-  /** The end of a chain that a hook begins at. */
-  policy(table: Table, chain: Chain): void;
 }
 
 interface BuiltIn {
@@ -211,7 +203,7 @@ interface Way {
 }
 
 /** Sends a packet through one chain of a hook. Returns NF_ACCEPT, NF_DROP or another verdict of netfilter. */
-export function walk(table: Table, start: Chain, packet: XtPacket, trace?: RuleTrace): number {
+export function walk(start: Chain, packet: XtPacket): number {
   const back: Way[] = [];
   let chain = start;
   let index = 0;
@@ -219,7 +211,7 @@ export function walk(table: Table, start: Chain, packet: XtPacket, trace?: RuleT
     const rule = chain.rules[index];
     if (rule === undefined) {
       const way = back.pop();
-      if (!way) return policyOf(table, start, packet, trace);
+      if (!way) return policyOf(start, packet);
       ({ chain, next: index } = way);
       continue;
     }
@@ -231,21 +223,19 @@ export function walk(table: Table, start: Chain, packet: XtPacket, trace?: RuleT
     rule.packets++;
     rule.bytes += packet.skb.length;
     if (rule.jump) {
-      trace?.rule(table, chain, index, undefined);
       if (rule.returns) back.push({ chain, next: index + 1 });
       chain = rule.jump;
       index = 0;
       continue;
     }
     const verdict = rule.action ? rule.action(packet) : XT_CONTINUE;
-    trace?.rule(table, chain, index, verdict);
     if (verdict === XT_CONTINUE) {
       // A target may have changed what later rules look at.
       if (packet.skb.modified) packet.locate();
       index++;
     } else if (verdict === XT_RETURN) {
       const way = back.pop();
-      if (!way) return policyOf(table, start, packet, trace);
+      if (!way) return policyOf(start, packet);
       ({ chain, next: index } = way);
     } else {
       return verdict;
@@ -256,15 +246,14 @@ export function walk(table: Table, start: Chain, packet: XtPacket, trace?: RuleT
 function meets(rule: Rule, packet: XtPacket): boolean {
   const { conditions } = rule;
   for (let i = 0; i < conditions.length; i++) {
-    if (!conditions[i]!.test(packet) || packet.hotdrop) return false;
+    if (!conditions[i]!(packet) || packet.hotdrop) return false;
   }
   return true;
 }
 
-function policyOf(table: Table, chain: Chain, packet: XtPacket, trace: RuleTrace | undefined): number {
+function policyOf(chain: Chain, packet: XtPacket): number {
   chain.packets++;
   chain.bytes += packet.skb.length;
-  trace?.policy(table, chain);
   return chain.policy === "DROP" ? NF_VERDICT.NF_DROP : NF_VERDICT.NF_ACCEPT;
 }
 

@@ -8,14 +8,12 @@ import {
   type TargetExtension,
   USERARGS_BYTES,
 } from "../extensions.ts";
-import { type MatchSpec, type TargetSpec, XT_CONTINUE } from "./declare.ts";
+import type { MatchSpec, TargetSpec } from "./declare.ts";
 import { STANDARD_EXTENSIONS } from "./extensions.ts";
 import type { XtPacket } from "./packet.ts";
 import type { Extensions } from "./rule.ts";
 import { ValueError } from "./values.ts";
 
-/** Verdicts of netfilter; a target's other answers mean that the walk goes on. */
-const LAST_VERDICT = 5;
 /** Rules say nothing to a script's extension: there is no user-space side to say it with. */
 const NO_ARGUMENTS = "\0".repeat(USERARGS_BYTES);
 
@@ -34,31 +32,24 @@ export function withScripts(extensions: ExtensionTable): Extensions {
   };
 }
 
-function matchOf(extension: MatchExtension): MatchSpec {
-  return {
-    ...placeOf(extension),
-    options: {},
-    build() {
-      enter(extension);
-      return (packet) => {
-        const { matches, hotdrop } = extension.match(parametersOf(packet), NO_ARGUMENTS);
-        if (hotdrop) packet.hotdrop = true;
-        return matches;
-      };
-    },
-  };
-}
+const matchOf = (extension: MatchExtension): MatchSpec =>
+  specOf(extension, (packet) => {
+    const { matches, hotdrop } = extension.match(parametersOf(packet), NO_ARGUMENTS);
+    if (hotdrop) packet.hotdrop = true;
+    return matches;
+  });
 
-function targetOf(extension: TargetExtension): TargetSpec {
+const targetOf = (extension: TargetExtension): TargetSpec =>
+  specOf(extension, (packet) => extension.target(parametersOf(packet), NO_ARGUMENTS));
+
+/** Without options; a rule is told to the extension before it stands. */
+function specOf<T>(extension: MatchExtension | TargetExtension, ask: (packet: XtPacket) => T) {
   return {
     ...placeOf(extension),
     options: {},
-    build() {
-      enter(extension);
-      return (packet) => {
-        const verdict = extension.target(parametersOf(packet), NO_ARGUMENTS);
-        return verdict <= LAST_VERDICT ? verdict : XT_CONTINUE;
-      };
+    build(): typeof ask {
+      if (!extension.checkEntry(NO_ARGUMENTS)) throw new ValueError("its checkentry refuses the rule");
+      return ask;
     },
   };
 }
@@ -72,10 +63,6 @@ function placeOf({ proto, hooks }: MatchExtension | TargetExtension): {
     ...(proto === 0 ? {} : { protocols: [proto] }),
     ...(hooks === 0 ? {} : { hooks: points.filter((hooknum) => hooks & (1 << hooknum)) }),
   };
-}
-
-function enter(extension: MatchExtension | TargetExtension): void {
-  if (!extension.checkEntry(NO_ARGUMENTS)) throw new ValueError("its checkentry refuses the rule");
 }
 
 const parametersOf = (packet: XtPacket): ExtensionPacket => ({

@@ -18,6 +18,7 @@ import { udp } from "../../wire/udp.ts";
 import { isMulticastV6, V6_DESTINATION, V6_SOURCE } from "../addresses.ts";
 import { type IcmpError, icmpErrorV4, icmpErrorV6 } from "../icmp-error.ts";
 import { option, type TargetSpec, target } from "./declare.ts";
+import { readU32 } from "./general.ts";
 import type { XtPacket } from "./packet.ts";
 import { oneOf, ValueError } from "./values.ts";
 
@@ -87,7 +88,7 @@ function errorFor(
 ): Uint8Array | undefined {
   if (source === undefined || packet.fragmentOffset !== 0 || hasBadChecksum(packet)) return undefined;
   if (packet.family !== NFPROTO_IPV4) return icmpErrorV6(packet.skb, error, source);
-  return icmpErrorV4(packet.skb, error, new DataView(source.buffer, source.byteOffset).getUint32(0));
+  return icmpErrorV4(packet.skb, error, readU32(source, 0));
 }
 
 /** Protocols whose checksum is none, is another, or covers only a part (`nf_reject_verify_csum`). */

@@ -2,11 +2,12 @@
 
 import { IPPROTO } from "../../uapi/in.ts";
 import { NF_VERDICT, NFPROTO } from "../../uapi/netfilter.ts";
+import { XT_CONTINUE } from "../../uapi/x-tables.ts";
 import { updateChecksum16 } from "../../wire/checksum.ts";
 import { ipv4 } from "../../wire/ipv4.ts";
 import { ipv6 } from "../../wire/ipv6.ts";
 import { forEachTcpOption, TCPHDR, TCPOPT, tcp, tcpHeaderLength } from "../../wire/tcp.ts";
-import { flag, option, type RulePlace, type TargetSpec, target, XT_CONTINUE } from "./declare.ts";
+import { flag, option, type RulePlace, type TargetSpec, target } from "./declare.ts";
 import type { XtPacket } from "./packet.ts";
 import { u16, ValueError } from "./values.ts";
 

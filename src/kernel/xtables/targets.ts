@@ -1,11 +1,12 @@
 /** Targets that end the walk, mark or change a packet: everything that needs neither connections nor translation. */
 
 import { NF_VERDICT, NFPROTO } from "../../uapi/netfilter.ts";
+import { XT_CONTINUE, XT_RETURN } from "../../uapi/x-tables.ts";
 import { updateChecksum16 } from "../../wire/checksum.ts";
 import { ipv4 } from "../../wire/ipv4.ts";
 import { ipv6 } from "../../wire/ipv6.ts";
-import { type Action, flag, option, type TargetSpec, target, XT_CONTINUE, XT_RETURN } from "./declare.ts";
-import { MARK_OPTIONS, markChange } from "./mark-options.ts";
+import { type Action, flag, type Options, option, type TargetSpec, target } from "./declare.ts";
+import { bitChange, changeBits, MARK_OPTIONS, markChange } from "./mark-options.ts";
 import { tosValue } from "./match-header.ts";
 import { trafficClass } from "./match-transport.ts";
 import type { XtPacket } from "./packet.ts";
@@ -53,28 +54,20 @@ function setTrafficClass(packet: XtPacket, value: number): void {
   skb.modified = true;
 }
 
-const TOS_SPELLINGS = {
-  "set-tos": option(tosValue),
-  "and-tos": option(u8),
-  "or-tos": option(u8),
-  "xor-tos": option(u8),
-};
-
 const tos = target({
   tables: ["mangle"],
-  options: TOS_SPELLINGS,
+  options: {
+    "set-tos": option(tosValue),
+    "and-tos": option(u8),
+    "or-tos": option(u8),
+    "xor-tos": option(u8),
+  },
   build(given) {
-    const and = given["and-tos"]?.value;
-    const or = given["or-tos"]?.value;
-    const xor = given["xor-tos"]?.value;
     const chosen =
-      given["set-tos"]?.value ??
-      (and === undefined ? undefined : { value: 0, mask: ~and & 0xff }) ??
-      (or === undefined ? undefined : { value: or, mask: or }) ??
-      (xor === undefined ? undefined : { value: xor, mask: 0 });
+      given["set-tos"]?.value ?? bitChange(given["and-tos"], given["or-tos"], given["xor-tos"], 0xff);
     if (!chosen) throw new ValueError("--set-tos or another of its options is needed");
     return (packet) => {
-      setTrafficClass(packet, ((trafficClass(packet) & ~chosen.mask) ^ chosen.value) & 0xff);
+      setTrafficClass(packet, changeBits(trafficClass(packet), chosen) & 0xff);
       return XT_CONTINUE;
     };
   },
@@ -138,41 +131,18 @@ const LEVELS = {
   debug: 7,
 };
 
-const log = target({
-  options: {
-    "log-prefix": option((word) => word),
-    "log-level": option((word) => (LEVELS as Record<string, number>)[word] ?? integer(word, 0, 7)),
-    "log-tcp-sequence": flag(),
-    "log-tcp-options": flag(),
-    "log-ip-options": flag(),
-    "log-uid": flag(),
-    "log-macdecode": flag(),
-  },
-  build(given, { environment }): Action {
-    const prefix = given["log-prefix"]?.value ?? "";
-    return ({ skb, inName, outName }) => {
-      environment.log({ target: "LOG", prefix, inName, outName, skb });
-      return XT_CONTINUE;
-    };
-  },
-});
-
-const nflog = target({
-  options: {
-    "nflog-prefix": option((word) => word),
-    "nflog-group": option(u16),
-    "nflog-range": option(u32),
-    "nflog-size": option(u32),
-    "nflog-threshold": option(u16),
-  },
-  build(given, { environment }): Action {
-    const prefix = given["nflog-prefix"]?.value ?? "";
-    return ({ skb, inName, outName }) => {
-      environment.log({ target: "NFLOG", prefix, inName, outName, skb });
-      return XT_CONTINUE;
-    };
-  },
-});
+/** LOG and NFLOG write the same line here; what else they could add to it is read, and has no effect. */
+const logTarget = (prefixOption: string, others: Options): TargetSpec =>
+  target({
+    options: { ...others, [prefixOption]: option((word) => word) },
+    build(given, { environment }): Action {
+      const prefix: string = given[prefixOption]?.value ?? "";
+      return ({ skb, inName, outName }) => {
+        environment.log({ prefix, inName, outName, skb });
+        return XT_CONTINUE;
+      };
+    },
+  });
 
 const nfqueue = target({
   options: {
@@ -199,8 +169,20 @@ export const TARGETS: Readonly<Record<string, TargetSpec>> = {
   DSCP: dscpTarget,
   TTL: hopTarget(NFPROTO_IPV4, "ttl"),
   HL: hopTarget(NFPROTO_IPV6, "hl"),
-  LOG: log,
-  NFLOG: nflog,
+  LOG: logTarget("log-prefix", {
+    "log-level": option((word) => (LEVELS as Record<string, number>)[word] ?? integer(word, 0, 7)),
+    "log-tcp-sequence": flag(),
+    "log-tcp-options": flag(),
+    "log-ip-options": flag(),
+    "log-uid": flag(),
+    "log-macdecode": flag(),
+  }),
+  NFLOG: logTarget("nflog-prefix", {
+    "nflog-group": option(u16),
+    "nflog-range": option(u32),
+    "nflog-size": option(u32),
+    "nflog-threshold": option(u16),
+  }),
   NFQUEUE: nfqueue,
   CLASSIFY: classify,
   TRACE,

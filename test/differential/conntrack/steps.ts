@@ -10,12 +10,12 @@ import {
   CLIENT_V6,
   echoPacket,
   icmpPacket,
-  ipAround,
   SERVER,
   SERVER_V6,
   tcpPacket,
   udpPacket,
 } from "../../../src/kernel/conntrack/testing.ts";
+import { ipAround } from "../../../src/kernel/testing.ts";
 import { IPPROTO } from "../../../src/uapi/in.ts";
 import { IPPROTO6 } from "../../../src/uapi/in6.ts";
 import { NFPROTO } from "../../../src/uapi/netfilter.ts";
