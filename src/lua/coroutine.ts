@@ -106,8 +106,9 @@ export function runCoroutine(
         machine.frame = frame;
         machine.failure = failure;
         failure = undefined;
-        const go = (): LuaResult => machine.settle(frame[0]());
-        result = coroutine.isObserved ? observingErrors(go) : go();
+        result = coroutine.isObserved
+          ? observingErrors(() => machine.settle(frame[0]()))
+          : machine.settle(frame[0]());
       } else {
         coroutine.hasStarted = true;
         result = machine.settle(machine.co(coroutine.body)(...resultList(passed)));
