@@ -180,7 +180,7 @@ function show(value: LuaValue): string {
 
 function ours({ name, args }: Call): string {
   try {
-    const results = resultList((HELPERS[name] ?? library(name))(...(args as LuaValue[])));
+    const results = resultList(state.call(HELPERS[name] ?? library(name), ...(args as LuaValue[])));
     return `ok ${results.map(show).join(" ")}`;
   } catch (error) {
     if (!(error instanceof LuaError)) throw error;
