@@ -42,6 +42,15 @@ export class HooksRefused extends Error {
     super(diagnostics.map(({ message }) => message).join("; "));
     this.diagnostics = diagnostics;
   }
+
+  /** The same, with the reason why user space cannot take what comes there. */
+  withoutPunt(reason: string): HooksRefused {
+    const message = `packets that come there cannot be left to user space: ${reason}`;
+    return new HooksRefused([
+      ...this.diagnostics,
+      { code: "cannot-punt", severity: "warning", message, position: undefined },
+    ]);
+  }
 }
 
 /** A match that does not want the arguments that it was given; the log says why. */
@@ -130,10 +139,25 @@ export class LoadedScript {
   }
 
   /**
-   * As `compile` with rules, where packets that come to what cannot be compiled are left to user space. Undefined with a
-   * reason when they must not be, or a hook leaves all of them.
+   * As `compile`, but what cannot be compiled is left to user space where that is sound: the hooks are then for rules,
+   * and `leftToUserSpace` tells what is left. Throws `HooksRefused` with the reason when it must not be.
    */
-  compileInPart(layout: KernelLayout): { compiled: CompiledScript } | { reason: string } {
+  compileOrPunt(layout: KernelLayout, form: HookForm): CompiledScript {
+    try {
+      return this.compile(layout, form);
+    } catch (error) {
+      if (!(error instanceof HooksRefused) || form === "tcx") throw error;
+      const part = this.#compileInPart(layout);
+      if ("compiled" in part) return part.compiled;
+      throw part.reason === undefined ? error : error.withoutPunt(part.reason);
+    }
+  }
+
+  /**
+   * With rules, where packets that come to what cannot be compiled are left to user space. A reason when they must not
+   * be; none when nothing would be gained.
+   */
+  #compileInPart(layout: KernelLayout): { compiled: CompiledScript } | { reason?: string } {
     const { state, natives } = this.runtime;
     const script = {
       state,
@@ -141,7 +165,7 @@ export class LoadedScript {
       native: (name: string) => natives.native(name),
     };
     if (this.matches.length > 0) return { reason: "rules that ask a match cannot wait for user space" };
-    if (!this.hooks.every((hook) => typeof hookOf(hook) === "function")) return { reason: "a hook is none" };
+    if (!this.hooks.every((hook) => typeof hookOf(hook) === "function")) return {};
     const hooks = this.hooks.map((hook) => hookOf(hook) as LuaFunction);
     const kept = whatHooksKeep(script, hooks);
     if (kept !== undefined)
@@ -149,8 +173,8 @@ export class LoadedScript {
         reason: `${kept.span.chunk}:${kept.span.line}: ${kept.what} would be in the kernel and in user space`,
       };
     const compiled = this.#compile(this.hooks, layout, "rule", true);
-    if (!("hooks" in compiled)) return { reason: compiled.reason };
-    if (!compiled.hooks.every(({ decides }) => decides)) return { reason: "a hook decides no packet itself" };
+    if (!("hooks" in compiled)) return {};
+    if (!compiled.hooks.every(({ decides }) => decides)) return {};
     if (compiled.hooks.some(({ printsTwice }) => printsTwice))
       return { reason: "what is printed before would be printed twice" };
     return { compiled };

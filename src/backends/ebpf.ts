@@ -124,11 +124,11 @@ function check(script: Script, { tcx }: Pick<EbpfOptions, "tcx"> = {}): Diagnost
   try {
     const loaded = new LoadedScript(script, kernel);
     try {
-      loaded.compile(EXAMPLE_LAYOUT, tcx === undefined ? "netfilter" : "tcx");
+      const compiled = loaded.compileOrPunt(EXAMPLE_LAYOUT, tcx === undefined ? "netfilter" : "tcx");
+      return [...found, ...loaded.leftToUserSpace(compiled)];
     } finally {
       loaded.close();
     }
-    return found;
   } catch (error) {
     if (error instanceof HooksRefused) return [...found, ...error.diagnostics];
     if (!(error instanceof LuaError || error instanceof ScriptAbort)) throw error;
@@ -192,8 +192,7 @@ class KernelRun implements EbpfRunning {
       const asksRules = tcx === undefined && (options.attach ?? (hasLinks() ? "links" : "rules")) === "rules";
       if (asksRules && options.pin !== undefined && loaded.hooks.length > 0)
         throw new UnsupportedError("hooks that rules ask cannot be pinned", "leave --pin out");
-      const compiled =
-        tcx === undefined ? this.#compile(loaded, options, asksRules) : loaded.compile(kernelLayout(), "tcx");
+      const compiled = this.#compile(loaded, options, asksRules);
       this.left = loaded.leftToUserSpace(compiled);
       const timeOffset = atomicTimeOffset();
       const settings = { budget: BigInt(options.budget ?? DEFAULT_BUDGET), timeOffsetNs: timeOffset() };
@@ -252,27 +251,16 @@ class KernelRun implements EbpfRunning {
     }
   }
 
-  /** All hooks whole, or else in part where that is sound. */
-  #compile(loaded: LoadedScript, { pin }: EbpfOptions, asksRules: boolean): CompiledScript {
+  #compile(loaded: LoadedScript, { pin, tcx }: EbpfOptions, asksRules: boolean): CompiledScript {
     const layout = kernelLayout();
+    if (tcx !== undefined) return loaded.compile(layout, "tcx");
+    const form = asksRules ? "rule" : "netfilter";
+    if (pin === undefined) return loaded.compileOrPunt(layout, form);
     try {
-      return loaded.compile(layout, asksRules ? "rule" : "netfilter");
+      return loaded.compile(layout, form);
     } catch (error) {
       if (!(error instanceof HooksRefused)) throw error;
-      const part =
-        pin === undefined
-          ? loaded.compileInPart(layout)
-          : { reason: "pinned hooks have no process that could take them" };
-      if ("compiled" in part) return part.compiled;
-      throw new HooksRefused([
-        ...error.diagnostics,
-        {
-          code: "cannot-punt",
-          severity: "warning",
-          message: `packets that come there cannot be left to user space: ${part.reason}`,
-          position: undefined,
-        },
-      ]);
+      throw error.withoutPunt("pinned hooks have no process that could take them");
     }
   }
 

@@ -54,11 +54,12 @@ async function run(line: ParsedLine, { out }: Streams): Promise<number> {
     if (on !== undefined && on !== backend) continue;
     const diagnostics =
       backend === "ebpf" ? ebpf.check(script, tcx && { tcx }) : backends[backend].check(script);
-    failed ||= diagnostics.some(({ severity }) => severity === "error");
+    const ok = diagnostics.every(({ severity }) => severity !== "error");
+    failed ||= !ok;
     if (line.values["json"]) {
       for (const diagnostic of diagnostics)
         out.line(JSON.stringify({ type: "diagnostic", backend, ...diagnostic }));
-      out.line(JSON.stringify({ type: "check", backend, ok: diagnostics.length === 0 }));
+      out.line(JSON.stringify({ type: "check", backend, ok }));
       continue;
     }
     if (diagnostics.length === 0)

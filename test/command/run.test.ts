@@ -196,6 +196,13 @@ test("check finds what a script asks for in vain", () => {
     status: 1,
     out: `error   ebpf: ${failing}:2:1: attempt to index a number value (local 'a')\n    2 | local b = a.b.c\n`,
   });
+  // What goes to user space for some packets only is told, and no failure.
+  const partly = file("partly.lua", hook("if #skb:data() > 1000 then skb:copy() end return 1"));
+  expect(moonhook("check", partly, "--on", "ebpf")).toMatchObject({
+    status: 0,
+    out: expect.stringMatching(/^warning {3}ebpf: .*: packets that come here go to user space\n/),
+  });
+  expect(moonhook("check", partly, "--on", "ebpf", "--json").out).toContain('"backend":"ebpf","ok":true}');
   const script = file("vain.lua", 'local x = require("nosuch")\n');
   expect(moonhook("check", script)).toMatchObject({
     status: 0,
