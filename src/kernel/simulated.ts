@@ -9,8 +9,8 @@
  *     (the machine) ─→ LOCAL_OUT ─→ POST_ROUTING ─→ device
  *
  * Connection tracking is two more hooks, at priority −200 and behind all others, that register in the same `HookTable`
- * when somebody needs connections. Rule tables (`loadRules`) are hooks there as well. Address translation is not here
- * yet.
+ * when somebody needs connections, and address translation four, at −100 and 100. Rule tables (`loadRules`) are hooks
+ * there as well; those of table nat are asked by the translation.
  */
 
 import { ICMP } from "../uapi/icmp.ts";
@@ -30,7 +30,9 @@ import { HookRefused, HookTable, VERDICT_OUTCOMES } from "./hooks.ts";
 import { icmpErrorV4, icmpErrorV6 } from "./icmp-error.ts";
 import { ipv4Arrival, ipv6Arrival } from "./ip-arrival.ts";
 import type { HookRegistration, Kernel, LogLevel } from "./kernel.ts";
+import { Translator } from "./nat/translator.ts";
 import { SeededRandom } from "./random.ts";
+import { parsePrefix, Routes } from "./routes.ts";
 import { Skb } from "./skb.ts";
 import type { RuleLog, XtEnvironment } from "./xtables/environment.ts";
 import { readU32 } from "./xtables/general.ts";
@@ -65,8 +67,13 @@ export interface SimulatedKernelOptions {
 
 export interface DeviceOptions {
   readonly name: string;
-  /** The machine's own addresses there; errors about what comes in there are sent from them. */
+  /**
+   * The machine's own addresses there; errors about what comes in there are sent from them. With a prefix, as in
+   * `10.0.1.1/24`, the network is behind the device.
+   */
   readonly addresses?: readonly string[];
+  /** Networks behind the device, as `10.0.0.0/8`. Without any route packets leave by the other device. */
+  readonly routes?: readonly string[];
 }
 
 export type SimulatedPath = "input" | "output" | "forward";
@@ -83,8 +90,7 @@ const LO = 1;
 const ETH0 = 2;
 const ETH1 = 3;
 
-const V4_BYTES = 4;
-const V6_BYTES = 16;
+const sizeOf = (family: number): number => (family === NFPROTO_IPV4 ? 4 : 16);
 
 export class SimulatedKernel implements Kernel {
   readonly devices: readonly SimulatedDevice[];
@@ -93,10 +99,16 @@ export class SimulatedKernel implements Kernel {
   /** What scripts offer to rules. */
   readonly extensions = new ExtensionTable();
   readonly conntrack = new ConnectionTracker(() => this.#startTracking());
+  readonly translator = new Translator(this.conntrack, () => Number(this.#random.next64() & 0xffffn));
+  readonly #translated = new Set<number>();
+  readonly #routes = new Routes();
   readonly #options: SimulatedKernelOptions;
   readonly #random: SeededRandom;
   readonly #environment: XtEnvironment = {
     conntrack: this.conntrack,
+    translator: this.translator,
+    startTranslation: (family) => this.#startTranslation(family),
+    deviceAddress: (ifindex, family) => this.#deviceAddress(ifindex, family),
     nowNs: () => this.nowNs(),
     random32: () => Number(this.#random.next64() & 0xffffffffn),
     // Devices are numbered from 1, in their order.
@@ -121,16 +133,24 @@ export class SimulatedKernel implements Kernel {
       { ifindex: ETH0, name: incoming.name, hardwareAddress: Uint8Array.of(0x02, 0, 0, 0, 0, 1) },
       { ifindex: ETH1, name: other.name, hardwareAddress: Uint8Array.of(0x02, 0, 0, 0, 0, 2) },
     ];
-    for (const [ifindex, { addresses = [] }] of [
-      [ETH0, incoming],
-      [ETH1, other],
-    ] as const) {
-      const all = addresses.map((text) => this.local.add(text));
-      if (all.includes(undefined))
-        throw new RangeError(`'${addresses[all.indexOf(undefined)]}' is no address`);
-      this.#addresses.set(ifindex, all as Uint8Array[]);
-    }
+    this.#configure(ETH0, incoming);
+    this.#configure(ETH1, other);
     this.#random = new SeededRandom(options.seed ?? 0);
+  }
+
+  #configure(ifindex: number, { addresses = [], routes = [] }: DeviceOptions): void {
+    const own = addresses.map((text) => {
+      const parsed = parsePrefix(text);
+      if (parsed === undefined) throw new RangeError(`'${text}' is no address`);
+      if (text.includes("/")) this.#routes.add(parsed.address, parsed.prefixBits, ifindex);
+      return this.local.add(text.split("/")[0]!)!;
+    });
+    this.#addresses.set(ifindex, own);
+    for (const text of routes) {
+      const parsed = parsePrefix(text);
+      if (parsed === undefined) throw new RangeError(`'${text}' is no network`);
+      this.#routes.add(parsed.address, parsed.prefixBits, ifindex);
+    }
   }
 
   /**
@@ -167,7 +187,7 @@ export class SimulatedKernel implements Kernel {
     if (skb.length >= ipv4.size && this.local.hasV4(address.sourceV4(bytes, netOffset))) {
       const toSelf = this.local.hasV4(address.destinationV4(bytes, netOffset));
       if (!ipv4Arrival(skb, missingBytes, false)) return OUTCOMES.output.drop;
-      return this.#output(skb, NFPROTO_IPV4, toSelf ? LO : ETH0);
+      return this.#output(skb, NFPROTO_IPV4, toSelf ? LO : this.#egressOf(skb, NFPROTO_IPV4, ETH0));
     }
     if (!ipv4Arrival(skb, missingBytes, true)) return OUTCOMES.input.drop;
     const verdict = this.#preRouting(skb, NFPROTO_IPV4);
@@ -184,7 +204,7 @@ export class SimulatedKernel implements Kernel {
     if (skb.length >= ipv6.size && this.local.hasV6(bytes, netOffset + address.V6_SOURCE)) {
       const toSelf = this.local.hasV6(bytes, netOffset + address.V6_DESTINATION);
       if (!ipv6Arrival(skb, missingBytes, false)) return OUTCOMES.output.drop;
-      return this.#output(skb, NFPROTO_IPV6, toSelf ? LO : ETH0);
+      return this.#output(skb, NFPROTO_IPV6, toSelf ? LO : this.#egressOf(skb, NFPROTO_IPV6, ETH0));
     }
     if (!ipv6Arrival(skb, missingBytes, true)) return OUTCOMES.input.drop;
     const verdict = this.#preRouting(skb, NFPROTO_IPV6);
@@ -202,7 +222,10 @@ export class SimulatedKernel implements Kernel {
     skb.outIfindex = egress;
     let verdict = this.hooks.run(pf, NF_INET_LOCAL_OUT, skb);
     if (verdict === NF_ACCEPT) {
-      skb.ifindex = egress;
+      // Where its destination has become another one it is routed again (ip_route_me_harder).
+      const leavesAt = skb.outIfindex === LO ? LO : this.#egressOf(skb, pf, egress);
+      skb.outIfindex = leavesAt;
+      skb.ifindex = leavesAt;
       verdict = this.hooks.run(pf, NF_INET_POST_ROUTING, skb);
     }
     return outcome("output", verdict);
@@ -219,7 +242,7 @@ export class SimulatedKernel implements Kernel {
   }
 
   #forward(skb: Skb, pf: number): PacketOutcome {
-    const leavesAt = this.#arrivesAt === ETH0 ? ETH1 : ETH0;
+    const leavesAt = this.#egressOf(skb, pf, this.#arrivesAt === ETH0 ? ETH1 : ETH0);
     skb.outIfindex = leavesAt;
     let verdict = this.hooks.run(pf, NF_INET_FORWARD, skb);
     if (verdict === NF_ACCEPT) {
@@ -243,9 +266,19 @@ export class SimulatedKernel implements Kernel {
   }
 
   #sourceFor(_skb: Skb, family: number): Uint8Array | undefined {
-    const size = family === NFPROTO_IPV4 ? V4_BYTES : V6_BYTES;
-    const own = this.#addresses.get(this.#arrivesAt)?.find((each) => each.length === size);
-    return own ?? this.local.first(size);
+    return this.#deviceAddress(this.#arrivesAt, family);
+  }
+
+  /** Where nobody said which address is whose, any of the machine. */
+  #deviceAddress(ifindex: number, family: number): Uint8Array | undefined {
+    const size = sizeOf(family);
+    return this.#addresses.get(ifindex)?.find((each) => each.length === size) ?? this.local.first(size);
+  }
+
+  /** The device that a packet leaves by: that of its route, `otherwise` where no routes are known. */
+  #egressOf({ bytes, netOffset }: Skb, family: number, otherwise: number): number {
+    const { offsets } = family === NFPROTO_IPV4 ? ipv4 : ipv6;
+    return this.#routes.lookup(family, bytes, netOffset + offsets.daddr) ?? otherwise;
   }
 
   /** A packet that the machine itself makes while it works on another: it goes through LOCAL_OUT and POST_ROUTING. */
@@ -258,8 +291,8 @@ export class SimulatedKernel implements Kernel {
       const isReply = cause.ctinfo! >= IP_CT.IP_CT_IS_REPLY;
       skb.ctinfo = isReply ? IP_CT.IP_CT_RELATED : IP_CT.IP_CT_RELATED_REPLY;
     }
-    // It leaves where the cause came from: there is no routing table yet.
-    if (this.#output(skb, family, this.#arrivesAt).verdict === "accept") this.#options.transmit?.(skb);
+    if (this.#output(skb, family, this.#egressOf(skb, family, this.#arrivesAt)).verdict === "accept")
+      this.#options.transmit?.(skb);
   }
 
   /** inet_dev_addr_type, as far as it needs no routing table. */
@@ -318,6 +351,23 @@ export class SimulatedKernel implements Kernel {
         );
       }
     }
+  }
+
+  /**
+   * Where Linux puts the hooks of translation (nf_nat_ipv4_ops, nf_nat_ipv6_ops). What wants a translation starts
+   * tracking; an empty table nat does not.
+   */
+  #startTranslation(family: number): void {
+    if (this.#translated.has(family)) return;
+    this.#translated.add(family);
+    this.conntrack.onTranslatedEnd = (connection) => this.translator.forget(connection);
+    for (const [hooknum, priority] of [
+      [NF_INET_PRE_ROUTING, NF_IP_PRI.NF_IP_PRI_NAT_DST],
+      [NF_INET_LOCAL_OUT, NF_IP_PRI.NF_IP_PRI_NAT_DST],
+      [NF_INET_POST_ROUTING, NF_IP_PRI.NF_IP_PRI_NAT_SRC],
+      [NF_INET_LOCAL_IN, NF_IP_PRI.NF_IP_PRI_NAT_SRC],
+    ] as const)
+      this.#addHook(family, hooknum, priority, (skb) => this.translator.apply(skb, family, hooknum));
   }
 
   #addHook(pf: number, hooknum: number, priority: number, verdictOf: (skb: Skb) => number): void {

@@ -56,6 +56,8 @@ export class ConnectionTracker implements Conntrack, ConnectionOwner, Tracking {
   readonly #inner = new TupleReader();
   readonly #scratch = new Int32Array(TUPLE_WORDS);
   readonly #onStart: () => void;
+  /** Told of connections that end, confirmed or not, whose translation was decided. */
+  onTranslatedEnd: ((connection: TrackedConnection) => void) | undefined;
   #started = false;
   #watcher: ConnectionWatcher | undefined;
   #nextId = 1;
@@ -344,7 +346,7 @@ export class ConnectionTracker implements Conntrack, ConnectionOwner, Tracking {
   /** The packet is gone or has left: a connection that nothing confirmed was none. */
   forget(skb: Skb): void {
     const connection = skb.connection as TrackedConnection | undefined;
-    if (connection?.alive && !connection.confirmed) this.#table.release(connection);
+    if (connection?.alive && !connection.confirmed) this.#release(connection);
   }
 
   // ---- What trackers and connections ask ----
@@ -376,6 +378,11 @@ export class ConnectionTracker implements Conntrack, ConnectionOwner, Tracking {
     this.#table.remove(connection);
     connection.set(WORD.status, connection.get(WORD.status) | IPS.IPS_DYING);
     this.#watcher?.(1 << IPCT.IPCT_DESTROY, connection);
+    this.#release(connection);
+  }
+
+  #release(connection: TrackedConnection): void {
+    if (connection.get(WORD.status) & TRANSLATED) this.onTranslatedEnd?.(connection);
     this.#table.release(connection);
   }
 
@@ -389,6 +396,11 @@ export class ConnectionTracker implements Conntrack, ConnectionOwner, Tracking {
     if (events === 0 || this.#watcher === undefined) return;
     connection.set(WORD.events, 0);
     this.#watcher(events, connection);
+  }
+
+  hasTuple(words: Int32Array, except: TrackedConnection): boolean {
+    const entry = this.#find(words);
+    return entry !== 0 && this.#table.connectionOf(entry) !== except;
   }
 
   // ---- The interface of modules ----
@@ -489,5 +501,6 @@ const UNTRACKED_V6: ReadonlySet<number> = new Set([
   ICMPV6.ICMPV6_MRDISC_ADV,
   152,
 ]);
+const TRANSLATED = IPS.IPS_SRC_NAT_DONE | IPS.IPS_DST_NAT_DONE;
 /** What whoever makes a connection may say of it; the rest is the kernel's own. */
 const SETTABLE_STATUS = IPS.IPS_SEEN_REPLY | IPS.IPS_ASSURED | IPS.IPS_FIXED_TIMEOUT;

@@ -1,6 +1,7 @@
 /** What rules ask of the machine that they stand on. */
 
 import type { Conntrack } from "../connection.ts";
+import type { Translator } from "../nat/translator.ts";
 import type { Skb } from "../skb.ts";
 
 /** A line that LOG or NFLOG writes. */
@@ -16,6 +17,11 @@ export interface XtEnvironment {
   nowNs(): bigint;
   /** Rules that ask for connections start it. */
   readonly conntrack: Conntrack;
+  /** Who decides what connections become; table nat starts it. */
+  readonly translator: Translator;
+  startTranslation(family: number): void;
+  /** The first address of a device, of `family`: 4 or 16 bytes; undefined when it has none. */
+  deviceAddress(ifindex: number, family: number): Uint8Array | undefined;
   /** A random u32. */
   random32(): number;
   /** "" when there is no such device. */

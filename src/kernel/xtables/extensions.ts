@@ -7,6 +7,7 @@ import { PAYLOAD_MATCHES } from "./match-payload.ts";
 import { RATE_MATCHES } from "./match-rate.ts";
 import { TRANSPORT_MATCHES } from "./match-transport.ts";
 import type { Extensions } from "./rule.ts";
+import { NAT_TARGETS } from "./target-nat.ts";
 import { TARGETS } from "./targets.ts";
 
 export const MATCHES: Readonly<Record<string, MatchSpec>> = {
@@ -25,5 +26,5 @@ const own = <T>(table: Readonly<Record<string, T>>, name: string): T | undefined
 
 export const STANDARD_EXTENSIONS: Extensions = {
   match: (name) => own(MATCHES, OTHER_NAMES[name] ?? name),
-  target: (name) => own(TARGETS, name) ?? own(CONNECTION_TARGETS, name),
+  target: (name) => own(TARGETS, name) ?? own(CONNECTION_TARGETS, name) ?? own(NAT_TARGETS, name),
 };

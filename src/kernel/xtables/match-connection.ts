@@ -193,7 +193,7 @@ const connmarkTarget = target({
   },
 });
 
-/** A packet that tracking has not seen yet is never to be seen by it. */
+/** A packet that tracking has not seen yet is never to be seen by it; that alone starts no tracking. */
 const untrack: Action = ({ skb }) => {
   if (skb.connection === undefined) skb.ctinfo = IP_CT.IP_CT_UNTRACKED;
   return XT_CONTINUE;
@@ -202,8 +202,7 @@ const untrack: Action = ({ skb }) => {
 const ct = target({
   tables: ["raw"],
   options: { notrack: flag() },
-  build(given, { environment }) {
-    environment.conntrack.start();
+  build(given) {
     if (!given.notrack) throw new ValueError("only --notrack is there yet");
     return untrack;
   },
@@ -212,10 +211,7 @@ const ct = target({
 const notrack = target({
   tables: ["raw"],
   options: {},
-  build(_, { environment }) {
-    environment.conntrack.start();
-    return untrack;
-  },
+  build: () => untrack,
 });
 
 export const CONNECTION_TARGETS: Readonly<Record<string, TargetSpec>> = {

@@ -111,7 +111,7 @@ test.each([
     inFilter(":a - [0:0]", ":b - [0:0]", "-A a -j b", "-A b -j a"),
     "line 5: table 'filter' goes round in 'a': -A b -j a",
   ],
-  ["*broken\nCOMMIT", "line 1: there is no table 'broken'; there are raw, mangle, filter, security"],
+  ["*broken\nCOMMIT", "line 1: there is no table 'broken'; there are raw, mangle, nat, filter, security"],
   [inFilter(":FORWARD MAYBE [0:0]"), "line 2: the policy of FORWARD is ACCEPT or DROP, not 'MAYBE'"],
   [inFilter('-A FORWARD -m comment --comment "open'), "line 2: a quotation mark has no partner"],
   [

@@ -67,6 +67,13 @@ export const BUILT_IN: Readonly<Record<string, readonly BuiltIn[]>> = {
     at("OUTPUT", NF_INET_LOCAL_OUT, NF_IP_PRI.NF_IP_PRI_MANGLE),
     at("POSTROUTING", NF_INET_POST_ROUTING, NF_IP_PRI.NF_IP_PRI_MANGLE),
   ],
+  // Asked by the translator, for the first packet of a connection.
+  nat: [
+    at("PREROUTING", NF_INET_PRE_ROUTING, NF_IP_PRI.NF_IP_PRI_NAT_DST),
+    at("INPUT", NF_INET_LOCAL_IN, NF_IP_PRI.NF_IP_PRI_NAT_SRC),
+    at("OUTPUT", NF_INET_LOCAL_OUT, NF_IP_PRI.NF_IP_PRI_NAT_DST),
+    at("POSTROUTING", NF_INET_POST_ROUTING, NF_IP_PRI.NF_IP_PRI_NAT_SRC),
+  ],
   filter: [
     at("INPUT", NF_INET_LOCAL_IN, NF_IP_PRI.NF_IP_PRI_FILTER),
     at("FORWARD", NF_INET_FORWARD, NF_IP_PRI.NF_IP_PRI_FILTER),

@@ -16,10 +16,14 @@ const describe = ({ device, packet }: Sent): string =>
 
 const ROUTER_ADDRESSES = Object.values(ROUTER).map(({ v4 }) => parseIpv4(v4)! >>> 0);
 
+const INTERNETWORK_CONTROL = 0xc0;
+
 /** The id of an ICMP error over IPv4 is a counter that starts anywhere. */
 function masked(packet: Uint8Array): Uint8Array {
   if (packet[0]! >> 4 !== 4 || ipv4.get.protocol(packet, 0) !== IPPROTO.IPPROTO_ICMP) return packet;
-  if (!ROUTER_ADDRESSES.includes(ipv4.get.saddr(packet, 0))) return packet;
+  // Where it is translated it has another source; Linux gives its own errors this class of service.
+  const isOwn = ipv4.get.tos(packet, 0) >= INTERNETWORK_CONTROL;
+  if (!isOwn && !ROUTER_ADDRESSES.includes(ipv4.get.saddr(packet, 0))) return packet;
   const copy = packet.slice();
   ipv4.set.id(copy, 0, 0);
   writeIpv4Checksum(copy, 0);

@@ -8,14 +8,23 @@ import { ipv6, parseIpv6 } from "../../../src/wire/ipv6.ts";
 import { tcp } from "../../../src/wire/tcp.ts";
 import { udp } from "../../../src/wire/udp.ts";
 import type { Choices } from "../choices.ts";
-import { CLIENT, type DeviceName, SERVER } from "./router.ts";
+import { CLIENT, type DeviceName, ROUTER, SERVER } from "./router.ts";
 import type { Family } from "./rule-sets.ts";
 
 const { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP, IPPROTO_GRE } = IPPROTO;
 const TEXTS = ["", "GET /index.html", "example.com", "EXAMPLE", "\0\0\0\0aaaa", "x".repeat(100)];
 
-/** `isWhole`: no fragments, which connection tracking puts together. From the client, or from the server. */
-export function generatePacket(c: Choices, family: Family, isWhole: boolean, from: DeviceName): Uint8Array {
+/**
+ * `isWhole`: no fragments, which connection tracking puts together. From the client, or from the server; `toRouter` to
+ * the router itself.
+ */
+export function generatePacket(
+  c: Choices,
+  family: Family,
+  isWhole: boolean,
+  from: DeviceName,
+  toRouter = false,
+): Uint8Array {
   const protocol = c.weighted([
     [4, IPPROTO_UDP],
     [4, IPPROTO_TCP],
@@ -24,8 +33,8 @@ export function generatePacket(c: Choices, family: Family, isWhole: boolean, fro
   ]);
   const segment = segmentOf(c, protocol, from, isWhole);
   return family === "v4"
-    ? packetV4(c, protocol, segment, isWhole, from)
-    : packetV6(c, protocol, segment, from);
+    ? packetV4(c, protocol, segment, isWhole, from, toRouter)
+    : packetV6(c, protocol, segment, from, toRouter);
 }
 
 const TRACKED_FLAGS = [0x02, 0x12, 0x10, 0x18, 0x11, 0x00, 0x3f];
@@ -98,10 +107,12 @@ function packetV4(
   segment: Uint8Array,
   isWhole: boolean,
   from: DeviceName,
+  toRouter: boolean,
 ): Uint8Array {
   const client = parseIpv4(c.pick([CLIENT.v4, CLIENT.v4, "10.0.1.7"]))! >>> 0;
   const server = parseIpv4(c.pick(from === "ta" ? [SERVER.v4, SERVER.v4, "192.0.2.7"] : [SERVER.v4]))! >>> 0;
-  const [saddr, daddr] = from === "ta" ? [client, server] : [server, client];
+  const [saddr, other] = from === "ta" ? [client, server] : [server, client];
+  const daddr = toRouter ? parseIpv4(ROUTER[from].v4)! >>> 0 : other;
   const packet = new Uint8Array(ipv4.size + segment.length);
   packet.set(segment, ipv4.size);
   ipv4.write(packet, 0, {
@@ -129,14 +140,21 @@ function packetV4(
     daddr,
   });
   writeIpv4Checksum(packet, 0);
-  damage(c, packet, ipv4.size, protocol, protocol !== IPPROTO_ICMP);
+  finish(c, packet, ipv4.size, protocol, protocol !== IPPROTO_ICMP);
   return packet;
 }
 
-function packetV6(c: Choices, protocol: number, segment: Uint8Array, from: DeviceName): Uint8Array {
+function packetV6(
+  c: Choices,
+  protocol: number,
+  segment: Uint8Array,
+  from: DeviceName,
+  toRouter: boolean,
+): Uint8Array {
   const client = parseIpv6(c.pick([CLIENT.v6, CLIENT.v6, "fd01::7"]))!;
   const server = parseIpv6(c.pick(from === "ta" ? [SERVER.v6, SERVER.v6, "2001:db8::7"] : [SERVER.v6]))!;
-  const [saddr, daddr] = from === "ta" ? [client, server] : [server, client];
+  const [saddr, other] = from === "ta" ? [client, server] : [server, client];
+  const daddr = toRouter ? parseIpv6(ROUTER[from].v6)! : other;
   const packet = new Uint8Array(ipv6.size + segment.length);
   packet.set(segment, ipv6.size);
   ipv6.write(packet, 0, {
@@ -152,12 +170,12 @@ function packetV6(c: Choices, protocol: number, segment: Uint8Array, from: Devic
     saddr,
     daddr,
   });
-  damage(c, packet, ipv6.size, protocol, true);
+  finish(c, packet, ipv6.size, protocol, true);
   return packet;
 }
 
 /** Right checksums, mostly; and now and then a transport header that is wrong or cut short. */
-function damage(c: Choices, packet: Uint8Array, at: number, protocol: number, pseudo: boolean): void {
+export function finish(c: Choices, packet: Uint8Array, at: number, protocol: number, pseudo: boolean): void {
   if (c.chance(10) && packet.length > at + 2) packet[at + c.below(packet.length - at)] = c.below(256);
   const field = CHECKSUM_AT[protocol];
   if (field === undefined || c.chance(8)) return;

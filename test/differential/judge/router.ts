@@ -90,7 +90,7 @@ export function makeRouter(): Router {
         if (!rules.includes(`*${table}\n`))
           rules += `*${table}\n${chains.map((chain) => `:${chain} ACCEPT\n`).join("")}COMMIT\n`;
       within(tool(family, "restore"), [], rules);
-      if (rules.includes("ct") || rules.includes("state")) within("conntrack", ["-F"]);
+      if (/ct|state|nat/.test(rules)) within("conntrack", ["-F"]);
     },
     save: (family) => within(tool(family, "save"), ["-c"]),
     inject(device, frame) {

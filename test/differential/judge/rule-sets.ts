@@ -11,18 +11,29 @@ const CHAINS: Readonly<Record<string, readonly string[]>> = {
   filter: ["INPUT", "FORWARD", "OUTPUT"],
 };
 
-/** A set with tables raw, mangle and filter, or some of them. */
-export function generateRules(c: Choices, family: Family, tracks: boolean): string {
+const NAT_CHAINS = ["PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"];
+
+/** What goes to the router itself is dropped there: it would answer, and the simulated one has nobody who could. */
+const policyOf = (c: Choices, table: string, chain: string, translates: boolean): string => {
+  if (translates && table === "filter" && chain === "INPUT") return "DROP";
+  return table !== "nat" && c.chance(translates ? 3 : 15) ? "DROP" : "ACCEPT";
+};
+
+/** A set with tables raw, mangle and filter, or some of them; and nat where it `translates`. */
+export function generateRules(c: Choices, family: Family, tracks: boolean, translates = false): string {
   const lines: string[] = [];
-  for (const [table, hooked] of Object.entries(CHAINS)) {
-    if (table !== "filter" && c.chance(40)) continue;
+  const tables = translates ? { ...CHAINS, nat: NAT_CHAINS } : CHAINS;
+  for (const [table, hooked] of Object.entries(tables)) {
+    if (table !== "filter" && table !== "nat" && c.chance(translates ? 70 : 40)) continue;
     const own = Array.from({ length: c.below(3) }, (_, i) => `u${i}`);
     lines.push(`*${table}`);
-    for (const chain of hooked) lines.push(`:${chain} ${c.chance(15) ? "DROP" : "ACCEPT"} [0:0]`);
+    for (const chain of hooked) lines.push(`:${chain} ${policyOf(c, table, chain, translates)} [0:0]`);
     for (const chain of own) lines.push(`:${chain} - [0:0]`);
-    const count = 1 + c.below(8);
+    // Most of what is translated shall get through.
+    const count = translates && table !== "nat" ? c.below(3) : 1 + c.below(8);
+    const places = hooked.filter((chain) => !translates || table !== "filter" || chain !== "INPUT");
     for (let i = 0; i < count; i++) {
-      const chain = c.pick([...hooked, ...own, ...own]);
+      const chain = c.pick([...places, ...own, ...own]);
       // A chain leads only to those behind it: no rule set goes round.
       const further = own.slice(own.indexOf(chain) + 1);
       lines.push(`-A ${chain} ${generateRule(c, family, table, chain, further, tracks)}`);
@@ -49,6 +60,11 @@ function generateRule(
     [2, family === "v4" ? "icmp" : "ipv6-icmp"],
     [1, "47"],
   ]);
+  if (table === "nat" && c.chance(70)) {
+    if (protocol !== "") parts.push(`-p ${protocol}`);
+    parts.push(natTarget(c, family, protocol, chain, chains));
+    return parts.filter((part) => part !== "").join(" ");
+  }
   if (c.chance(25)) parts.push(`${not()}-s ${c.pick(NETWORKS[family])}`);
   if (c.chance(25)) parts.push(`${not()}-d ${c.pick(NETWORKS[family])}`);
   if (c.chance(20) && !["OUTPUT", "POSTROUTING"].includes(chain))
@@ -77,6 +93,10 @@ function generateRule(
   if (tracks && c.chance(15) && table !== "filter") {
     parts.push(connectionTarget(c, table));
     return parts.join(" ");
+  }
+  if (table === "nat") {
+    parts.push(natTarget(c, family, protocol, chain, chains));
+    return parts.filter((part) => part !== "").join(" ");
   }
   // TCPMSS is only for rules that ask for SYN.
   const onlySyn = parts.some((part) => part === "-m tcp --syn");
@@ -219,6 +239,63 @@ function targetOf(
       return "";
   }
 }
+
+/** Only `-j ACCEPT` and the like in chains of its own: who comes there from where decides what is allowed. */
+function natTarget(
+  c: Choices,
+  family: Family,
+  protocol: string,
+  chain: string,
+  chains: readonly string[],
+): string {
+  if (c.chance(15) && chains.length > 0) return `-j ${c.pick(chains)}`;
+  const hasPorts = protocol === "tcp" || protocol === "udp";
+  const of = (address: string, ports = "") =>
+    hasPorts && ports !== "" ? `${family === "v4" ? address : `[${address}]`}:${ports}` : address;
+  const { server, client, outside, network, inside } = NAT_ADDRESSES[family];
+  switch (chain) {
+    case "PREROUTING":
+    case "OUTPUT":
+      return `-j ${c.pick([
+        `DNAT --to-destination ${of(server)}`,
+        `DNAT --to-destination ${of(server, c.pick(["80", "8080", "8000-8003"]))}`,
+        `DNAT --to-destination ${of(client, "53")}`,
+        hasPorts ? "DNAT --to-destination :81" : `DNAT --to-destination ${outside}`,
+        hasPorts ? "REDIRECT --to-ports 8080" : "REDIRECT",
+        `NETMAP --to ${network}`,
+        "ACCEPT",
+      ])}`;
+    case "POSTROUTING":
+      return `-j ${c.pick([
+        "MASQUERADE",
+        "MASQUERADE",
+        hasPorts ? "MASQUERADE --to-ports 5000" : "MASQUERADE",
+        `SNAT --to-source ${of(outside)}`,
+        `SNAT --to-source ${of(outside, c.pick(["5000", "5000-5001", "1000-2000"]))}`,
+        `NETMAP --to ${inside}`,
+        "ACCEPT",
+      ])}`;
+    default:
+      return c.pick(["-j ACCEPT", "-j RETURN", "-j MARK --set-mark 1", ""]);
+  }
+}
+
+const NAT_ADDRESSES = {
+  v4: {
+    server: SERVER.v4,
+    client: "10.0.1.7",
+    outside: "198.51.100.1",
+    network: "192.0.2.0/24",
+    inside: "198.51.100.0/24",
+  },
+  v6: {
+    server: SERVER.v6,
+    client: "fd01::7",
+    outside: "2001:db8:1::1",
+    network: "2001:db8::/64",
+    inside: "2001:db8:1::/64",
+  },
+};
 
 function ownTarget(c: Choices, family: Family, table: string, protocol: string, onlySyn: boolean): string {
   if (table === "filter") {

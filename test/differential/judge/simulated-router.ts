@@ -11,16 +11,14 @@ export class SimulatedRouter {
   readonly #kernel: SimulatedKernel;
   readonly #tables: Record<"v4" | "v6", Table[]> = { v4: [], v6: [] };
   #sent: Sent[] = [];
-  /** Where the frame being handled came in. */
-  #device: DeviceName = "ta";
 
   constructor() {
     this.#kernel = new SimulatedKernel({
       log: () => {},
-      transmit: (skb) => this.#sent.push({ device: this.#device, packet: skb.packet().slice() }),
+      transmit: (skb) => this.#send(skb),
       devices: [
-        { name: "ta", addresses: Object.values(ROUTER.ta) },
-        { name: "tb", addresses: Object.values(ROUTER.tb) },
+        { name: "ta", addresses: withPrefixes(ROUTER.ta) },
+        { name: "tb", addresses: withPrefixes(ROUTER.tb), routes: ["0.0.0.0/0", "::/0"] },
       ],
     });
   }
@@ -36,12 +34,22 @@ export class SimulatedRouter {
 
   inject(device: DeviceName, frame: Uint8Array): Sent[] {
     this.#sent = [];
-    this.#device = device;
     const protocol = ethernet.get.ethertype(frame, 0);
     const skb = Skb.from(frame, { protocol, networkOffset: ethernet.size, macLength: ethernet.size });
     const { path, verdict } = this.#kernel.process(skb, 0, this.#kernel.ifindex(device)!);
-    if (path === "forward" && verdict === "accept")
-      this.#sent.push({ device: device === "ta" ? "tb" : "ta", packet: skb.packet().slice() });
+    if (path === "forward" && verdict === "accept") this.#send(skb);
     return this.#sent;
   }
+
+  /** Whether a port was chosen at random: Linux chose another one. */
+  get choseAtRandom(): boolean {
+    return this.#kernel.translator.randomPorts > 0;
+  }
+
+  #send(skb: Skb): void {
+    const device = this.#kernel.devices.find(({ ifindex }) => ifindex === skb.outIfindex)!.name as DeviceName;
+    this.#sent.push({ device, packet: skb.packet().slice() });
+  }
 }
+
+const withPrefixes = ({ v4, v6 }: (typeof ROUTER)[DeviceName]): string[] => [`${v4}/24`, `${v6}/64`];
