@@ -303,6 +303,8 @@ export abstract class Control extends IrEmitter {
         return [value.base, value.offset, value.length];
       case "dynamic":
         return [value.id];
+      case "connection":
+        return [value.base];
       case "view":
         return value.of === "copy" ? [value.lead, value.size] : [];
       case "deferred":
@@ -323,6 +325,8 @@ export abstract class Control extends IrEmitter {
         return { kind: "slice", base: words[0] as Value, offset: words[1]!, length: words[2]! };
       case "dynamic":
         return { ...proto, id: words[0]! };
+      case "connection":
+        return { ...proto, base: words[0] as Value };
       case "view":
         return proto.of === "copy" ? { ...proto, lead: words[0]!, size: words[1]! } : proto;
       case "deferred": {
@@ -351,6 +355,8 @@ export abstract class Control extends IrEmitter {
       case "slice":
       case "text":
         return ["pointer", "int", "int"];
+      case "connection":
+        return ["pointer"];
       case "deferred":
         return proto.args.flatMap((arg) => (arg.kind === "text" ? [] : this.#wordKinds(arg)));
       default:

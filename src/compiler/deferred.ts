@@ -65,7 +65,11 @@ export function printedParts(
 function visit(s: Specializer, e: Expression, holes: Hole[]): Part {
   const before = holes.length;
   const later = (mayTrust: boolean): Part | undefined => {
-    const known = s.tentatively(() => visitLater(s, e, holes, mayTrust));
+    const known = s.tentatively(() => {
+      const found = visitLater(s, e, holes, mayTrust);
+      // A question about what user space does not have is answered here.
+      return holes.slice(before).every(([, value]) => canTravel(value)) ? found : undefined;
+    });
     if (known === undefined) holes.length = before;
     return known;
   };
@@ -189,9 +193,12 @@ function isDeferrable(s: Specializer, e: Extract<Expression, { kind: "call" }>):
   return isPureFunction(s, callee.f, new Set());
 }
 
+/** What is nothing outside of the program. */
+const STAYING: readonly Single["kind"][] = ["local", "dynamic", "skb", "view", "connection", "closure"];
+
 /** Whether a value can be sent to user space. */
 const canTravel = (value: Abstract): boolean =>
-  alternativesOf(value).every(({ kind }) => !["local", "dynamic", "skb", "view", "closure"].includes(kind));
+  alternativesOf(value).every(({ kind }) => !STAYING.includes(kind));
 
 /** The value of a variable or a constant field, without emitting anything. */
 function quietly(s: Specializer, e: Expression): Abstract | undefined {

@@ -360,6 +360,8 @@ export abstract class Expressions extends Calling {
       case "skb":
       case "view":
         return this.#method(object.kind === "skb" ? "skb" : "data", constant?.value);
+      case "connection":
+        return this.#method("ct", constant?.value);
       case "text":
       case "slice": {
         const methods = this.script.state.stringMetatable?.get("__index");
@@ -412,7 +414,7 @@ export abstract class Expressions extends Calling {
     }
   }
 
-  #method(of: "skb" | "data", name: LuaValue): Abstract {
+  #method(of: "skb" | "data" | "ct", name: LuaValue): Abstract {
     const f = typeof name === "string" ? this.script.native(`${of}.${name}`) : undefined;
     return f === undefined ? NIL : { kind: "function", f };
   }

@@ -20,6 +20,7 @@ import {
   typeOf,
 } from "./abstract.ts";
 import { argumentFails, constantString, integerArgument, stringArgument } from "./arguments.ts";
+import { CONNECTIONS } from "./connections.ts";
 import { Join } from "./control.ts";
 import { format } from "./format.ts";
 import type { Operand, Range } from "./ir.ts";
@@ -638,6 +639,7 @@ export const INTRINSICS: Readonly<Record<string, Intrinsic>> = {
   ...byteOrder("byteorder"),
   ...byteOrder("linux"),
   ...OBJECTS,
+  ...CONNECTIONS,
   ...PACKET_INTRINSICS,
   ...Object.fromEntries(Object.entries(SKB).map(([name, f]) => [`skb.${name}`, f])),
   "string.len": (s, args, name) => {
