@@ -31,11 +31,18 @@ import type { Specializer } from "./specializer.ts";
 
 type Hole = readonly [Expression, Abstract];
 
-/** What to print later, and the parts of it to be evaluated now, with their values. */
+/**
+ * What to print later, and the parts of it to be evaluated now, with their values. The last ones of both are `tail`, when
+ * it depends on the packet how many there are.
+ */
 export function printedParts(
   s: Specializer,
   list: readonly Expression[],
-): { readonly list: readonly Expression[]; readonly holes: readonly Hole[] } {
+): {
+  readonly list: readonly Expression[];
+  readonly holes: readonly Hole[];
+  readonly tail?: readonly Abstract[];
+} {
   const holes: Hole[] = [];
   const last = list.at(-1);
   const isList = last?.kind === "vararg" || last?.kind === "call";
@@ -58,7 +65,8 @@ export function printedParts(
   // Each of several values is a part of its own.
   const { line, column } = last;
   const parts = values.map((value): Hole => [{ kind: "nil", line, column } as Expression, value]);
-  return { list: [...single, ...parts.map(([e]) => e)], holes: [...holes, ...parts] };
+  const whole = { list: [...single, ...parts.map(([e]) => e)], holes: [...holes, ...parts] };
+  return s.lists.of(values).possible.length === 1 ? whole : { ...whole, tail: values };
 }
 
 /** Collects the holes of `e`, and says what its value will be. */

@@ -594,7 +594,7 @@ const BASE: Record<string, Intrinsic> = {
     const isNative = f.kind === "function" && s.script.nameOf(f.f) !== undefined;
     const results = isNative ? s.callBare(f.f, rest) : s.callFromHost(f, rest);
     s.handlers.pop();
-    s.goto(done, [TRUE, ...results]);
+    s.goto(done, s.listOf([TRUE], results));
     const [problem] = s.land(failed);
     if (s.block !== undefined) s.goto(done, [FALSE, problem ?? NIL]);
     return s.land(done);
