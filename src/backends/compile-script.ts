@@ -170,7 +170,11 @@ export class LoadedScript {
     const kept = whatHooksKeep(script, hooks);
     if (kept !== undefined)
       return {
-        reason: `${kept.span.chunk}:${kept.span.line}: ${kept.what} would be in the kernel and in user space`,
+        reason: `${kept.span.chunk}:${kept.span.line}: ${kept.what} ${
+          kept.isConnection
+            ? "would not find connections that only begin"
+            : "would be in the kernel and in user space"
+        }`,
       };
     const compiled = this.#compile(this.hooks, layout, "rule", true);
     if (!("hooks" in compiled)) return {};

@@ -31,7 +31,9 @@ import { kernelToLoadWith } from "./loading-kernel.ts";
 import { type AttachedHook, attachHooks, type PlacedHook, type ProgramAtHook } from "./netfilter-links.ts";
 import { type NfqueueRunning, nfqueue } from "./nfqueue.ts";
 import { type PinnedMatch, pinHooks } from "./pinned-hooks.ts";
+import { mayAskForConnections } from "./script-mentions.ts";
 import { moveToMaps } from "./shared-tables.ts";
+import { trackConnections } from "./tracking.ts";
 
 export interface EbpfOptions extends LoadOptions {
   /** Name of the network namespace, or a path to one; default: that of this process. */
@@ -192,6 +194,7 @@ class KernelRun implements EbpfRunning {
       const asksRules = tcx === undefined && (options.attach ?? (hasLinks() ? "links" : "rules")) === "rules";
       if (asksRules && options.pin !== undefined && loaded.hooks.length > 0)
         throw new UnsupportedError("hooks that rules ask cannot be pinned", "leave --pin out");
+      if (kernel.conntrack.started || mayAskForConnections(script.source)) this.#track(loaded, options);
       const compiled = this.#compile(loaded, options, asksRules);
       this.left = loaded.leftToUserSpace(compiled);
       const timeOffset = atomicTimeOffset();
@@ -249,6 +252,17 @@ class KernelRun implements EbpfRunning {
       this.#close();
       throw error;
     }
+  }
+
+  /** The hooks will find connections. For matches it is the rules that ask them that must see to it. */
+  #track({ hooks }: LoadedScript, { pin }: EbpfOptions): void {
+    if (hooks.length === 0) return;
+    if (pin !== undefined)
+      throw new UnsupportedError(
+        "hooks that ask for connections cannot be pinned",
+        "what has the kernel track them ends with this process: leave --pin out",
+      );
+    this.#until(trackConnections());
   }
 
   #compile(loaded: LoadedScript, { pin, tcx }: EbpfOptions, asksRules: boolean): CompiledScript {

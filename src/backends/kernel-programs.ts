@@ -8,6 +8,7 @@ import type { SourceSpan } from "../ebpf/program-builder.ts";
 import { createKernelMap, type KernelMap, type KernelProgram } from "../linux/bpf.ts";
 import { storesInOrder } from "../linux/machine.ts";
 import { BPF_ATTACH_TYPE, BPF_PROG_TYPE } from "../uapi/bpf.ts";
+import { connectionLayout } from "./connection-layout.ts";
 
 /** Where the running kernel keeps what programs read. Throws `BtfError` naming what it does not have. */
 export function kernelLayout(): KernelLayout {
@@ -35,7 +36,7 @@ export function kernelLayout(): KernelLayout {
       },
     },
     net_device: { ifindex: at("net_device", "ifindex") },
-    nf_conn: { mark: at("nf_conn", "mark"), status: at("nf_conn", "status") },
+    connection: connectionLayout(btf),
   };
 }
 

@@ -124,9 +124,10 @@ export class LiveConntrack implements Conntrack {
     const tuple = describeTuple(this.#reader.words, 0);
     const found = asking(() => this.socket.get(tuple.family, kernelTuple(tuple)));
     if (found === undefined) {
-      if (this.#state === IP_CT_NEW) {
+      // What is expected begins as RELATED; so does an error of ICMP, which begins nothing.
+      if (this.#state === IP_CT_NEW || (this.#state === IP_CT_RELATED && !isError)) {
         this.#connection = new LiveConnection(this, tuple, undefined);
-        this.#info = IP_CT_NEW;
+        this.#info = this.#state;
       }
       return;
     }

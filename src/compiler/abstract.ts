@@ -97,6 +97,12 @@ export interface View {
   readonly lead: Operand;
   readonly size: Operand;
 }
+/** The connection of a packet, or the one that announced it. */
+export interface Connection {
+  readonly kind: "connection";
+  /** `struct nf_conn`, to read. */
+  readonly base: Value;
+}
 export interface Union {
   readonly kind: "union";
   readonly tag: Value;
@@ -116,7 +122,8 @@ export type Single =
   | Closure
   | Deferred
   | Packet
-  | View;
+  | View
+  | Connection;
 export type Abstract = Single | Union;
 
 /** A field of a table that whoever calls the script's function has made. */
@@ -255,6 +262,7 @@ export function typeOf(value: Single): string {
     case "object":
     case "skb":
     case "view":
+    case "connection":
       return "userdata";
     default:
       return value.kind;

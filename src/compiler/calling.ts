@@ -195,7 +195,7 @@ export abstract class Calling extends Building {
     this.frame = frame;
     this.source = source;
     for (const [i, parameter] of body.parameters.entries()) this.declare(parameter, args[i] ?? NIL);
-    frame.varargs = args.slice(body.parameters.length);
+    frame.varargs = body.isVararg ? this.listBehind(args, body.parameters.length) : [];
     if (body.varargTable !== undefined)
       this.refuse("a named vararg table", "use select or a fixed number of arguments");
     this.runBlock(body.body);
@@ -266,8 +266,18 @@ export abstract class Calling extends Building {
       return this.callLua(callee.body, callee.frame, callee.frame.live, args, this.source);
     if (callee.kind === "function") {
       const native = this.script.nameOf(callee.f);
-      if (native !== undefined)
-        return this.#callNative(native, callee.f, args, name?.startsWith("method '") === true);
+      if (native !== undefined) {
+        const rest = new Join();
+        const isMethod = name?.startsWith("method '") === true;
+        if (this.lists.of(args).possible.length === 1)
+          return this.#callNative(native, callee.f, args, isMethod);
+        // Native functions see how many arguments there are.
+        this.byCount(args, (exact) => {
+          this.isPrinted = isPrinted;
+          this.goto(rest, this.#callNative(native, callee.f, exact, isMethod));
+        });
+        return this.land(rest);
+      }
       const info = this.script.state.functionInfo(callee.f);
       if (info !== undefined) {
         this.know(info);
@@ -277,7 +287,8 @@ export abstract class Calling extends Building {
     }
     if (callee.kind === "table") {
       const handler = callee.table.metatable?.get("__call");
-      if (handler !== undefined) return this.call(this.abstractOf(handler), [callee, ...args], undefined);
+      if (handler !== undefined)
+        return this.call(this.abstractOf(handler), this.listOf([callee], args), undefined);
     }
     this.fail(`attempt to call a ${typeOf(callee)} value${name === undefined ? "" : ` (${name})`}`);
     return [];

@@ -9,6 +9,8 @@ import {
   type Abstract,
   alternativesOf,
   type Cell,
+  type Int,
+  int,
   type Kinds,
   NIL,
   type Single,
@@ -17,6 +19,7 @@ import {
 } from "./abstract.ts";
 import { ANY, type Block, type Comparison, type Operand, type Range, Value } from "./ir.ts";
 import { type Facts, IrEmitter } from "./ir-emitter.ts";
+import { ListCounts } from "./lists.ts";
 
 export type Cells = Map<Cell, Abstract>;
 
@@ -73,6 +76,8 @@ const MOST_ATTEMPTS = 60;
 export abstract class Control extends IrEmitter {
   cells: Cells = new Map();
   readonly kinds: Kinds;
+  /** How many values there are in lists. */
+  readonly lists = new ListCounts();
   /** Undoes what an attempt at a loop has left in places that outlive it. */
   readonly #journal: (() => void)[] = [];
   /** Loops that this code is in. */
@@ -147,8 +152,16 @@ export abstract class Control extends IrEmitter {
           continue;
         cells.set(cell, meet(paths.map((other) => other.cells.get(cell) ?? this.#blank(value))));
       }
-    const count = Math.max(...paths.map((path) => path.values.length));
-    const values = Array.from({ length: count }, (_, i) => meet(paths.map((path) => path.values[i] ?? NIL)));
+    const longest = Math.max(...paths.map((path) => path.values.length));
+    const values = Array.from({ length: longest }, (_, i) =>
+      meet(paths.map((path) => path.values[i] ?? NIL)),
+    );
+    const counts = paths.map((path) => this.lists.of(path.values));
+    const possible = new Set(counts.flatMap((count) => count.possible));
+    if (possible.size > 1) {
+      const { value } = meet(counts.map(({ word }) => int(word))) as Int;
+      this.lists.set(values, value, possible);
+    }
     const facts: Facts = new Map();
     for (const [value, range] of first.facts) {
       let all: Range | undefined = range;
@@ -303,6 +316,8 @@ export abstract class Control extends IrEmitter {
         return [value.base, value.offset, value.length];
       case "dynamic":
         return [value.id];
+      case "connection":
+        return [value.base];
       case "view":
         return value.of === "copy" ? [value.lead, value.size] : [];
       case "deferred":
@@ -323,6 +338,8 @@ export abstract class Control extends IrEmitter {
         return { kind: "slice", base: words[0] as Value, offset: words[1]!, length: words[2]! };
       case "dynamic":
         return { ...proto, id: words[0]! };
+      case "connection":
+        return { ...proto, base: words[0] as Value };
       case "view":
         return proto.of === "copy" ? { ...proto, lead: words[0]!, size: words[1]! } : proto;
       case "deferred": {
@@ -351,6 +368,8 @@ export abstract class Control extends IrEmitter {
       case "slice":
       case "text":
         return ["pointer", "int", "int"];
+      case "connection":
+        return ["pointer"];
       case "deferred":
         return proto.args.flatMap((arg) => (arg.kind === "text" ? [] : this.#wordKinds(arg)));
       default:
@@ -565,6 +584,45 @@ export abstract class Control extends IrEmitter {
     };
     step(0);
     assert(this.block === undefined, "a case goes nowhere");
+  }
+
+  /** Branches by how many values a list has; each way gets a list of exactly those, and ends somewhere. */
+  byCount(list: readonly Abstract[], each: (exact: readonly Abstract[]) => void): void {
+    if (this.block === undefined) return;
+    const { word, possible } = this.lists.of(list);
+    const step = (i: number): void => {
+      const count = possible[i]!;
+      const go = (): void => each(possible.length === 1 ? list : list.slice(0, count));
+      if (i === possible.length - 1) go();
+      else this.fork("jeq", word, BigInt(count), go, () => step(i + 1));
+    };
+    step(0);
+    assert(this.block === undefined, "a count goes nowhere");
+  }
+
+  /** Values, and a list behind them. */
+  listOf(first: readonly Abstract[], rest: readonly Abstract[]): Abstract[] {
+    const whole = [...first, ...rest];
+    const { word, possible } = this.lists.of(rest);
+    if (possible.length === 1) return whole;
+    const sum = this.binary("add", word, BigInt(first.length));
+    return this.lists.set(
+      whole,
+      sum,
+      possible.map((count) => count + first.length),
+    );
+  }
+
+  /** A list without its first `count` values, as far as it has them. */
+  listBehind(list: readonly Abstract[], count: number): readonly Abstract[] {
+    const rest = list.slice(count);
+    const { possible } = this.lists.of(list);
+    const left = possible.map((each) => Math.max(0, each - count));
+    if (new Set(left).size === 1) return rest;
+    const known = new Join();
+    this.byCount(list, (exact) => this.goto(known, [int(BigInt(Math.max(0, exact.length - count)))]));
+    const [{ value }] = this.land(known) as [Int];
+    return this.lists.set(rest, value, left);
   }
 
   /** From here on variables that held `old` hold `now`. */

@@ -31,11 +31,18 @@ import type { Specializer } from "./specializer.ts";
 
 type Hole = readonly [Expression, Abstract];
 
-/** What to print later, and the parts of it to be evaluated now, with their values. */
+/**
+ * What to print later, and the parts of it to be evaluated now, with their values. The last ones of both are `tail`, when
+ * it depends on the packet how many there are.
+ */
 export function printedParts(
   s: Specializer,
   list: readonly Expression[],
-): { readonly list: readonly Expression[]; readonly holes: readonly Hole[] } {
+): {
+  readonly list: readonly Expression[];
+  readonly holes: readonly Hole[];
+  readonly tail?: readonly Abstract[];
+} {
   const holes: Hole[] = [];
   const last = list.at(-1);
   const isList = last?.kind === "vararg" || last?.kind === "call";
@@ -58,14 +65,19 @@ export function printedParts(
   // Each of several values is a part of its own.
   const { line, column } = last;
   const parts = values.map((value): Hole => [{ kind: "nil", line, column } as Expression, value]);
-  return { list: [...single, ...parts.map(([e]) => e)], holes: [...holes, ...parts] };
+  const whole = { list: [...single, ...parts.map(([e]) => e)], holes: [...holes, ...parts] };
+  return s.lists.of(values).possible.length === 1 ? whole : { ...whole, tail: values };
 }
 
 /** Collects the holes of `e`, and says what its value will be. */
 function visit(s: Specializer, e: Expression, holes: Hole[]): Part {
   const before = holes.length;
   const later = (mayTrust: boolean): Part | undefined => {
-    const known = s.tentatively(() => visitLater(s, e, holes, mayTrust));
+    const known = s.tentatively(() => {
+      const found = visitLater(s, e, holes, mayTrust);
+      // A question about what user space does not have is answered here.
+      return holes.slice(before).every(([, value]) => canTravel(value)) ? found : undefined;
+    });
     if (known === undefined) holes.length = before;
     return known;
   };
@@ -189,9 +201,12 @@ function isDeferrable(s: Specializer, e: Extract<Expression, { kind: "call" }>):
   return isPureFunction(s, callee.f, new Set());
 }
 
+/** What is nothing outside of the program. */
+const STAYING: readonly Single["kind"][] = ["local", "dynamic", "skb", "view", "connection", "closure"];
+
 /** Whether a value can be sent to user space. */
 const canTravel = (value: Abstract): boolean =>
-  alternativesOf(value).every(({ kind }) => !["local", "dynamic", "skb", "view", "closure"].includes(kind));
+  alternativesOf(value).every(({ kind }) => !STAYING.includes(kind));
 
 /** The value of a variable or a constant field, without emitting anything. */
 function quietly(s: Specializer, e: Expression): Abstract | undefined {

@@ -23,6 +23,7 @@ import { Calling } from "./calling.ts";
 import { lookUp } from "./constant-table.ts";
 import { Join } from "./control.ts";
 import { printedParts } from "./deferred.ts";
+import type { Operand } from "./ir.ts";
 import { appendToRope, makeRope } from "./ropes.ts";
 import { isSharedTable, readShared, writeShared } from "./shared-tables.ts";
 import {
@@ -85,8 +86,8 @@ export abstract class Expressions extends Calling {
     const values: Abstract[] = [];
     for (const [i, e] of list.entries()) {
       if (i < list.length - 1) values.push(this.expression(e));
-      else if (e.kind === "call") values.push(...this.results(e));
-      else if (e.kind === "vararg") values.push(...this.frame.varargs);
+      else if (e.kind === "call") return this.listOf(values, this.results(e));
+      else if (e.kind === "vararg") return this.listOf(values, this.frame.varargs);
       else values.push(this.expression(e));
     }
     return values;
@@ -111,15 +112,25 @@ export abstract class Expressions extends Calling {
     if (this.block === undefined) return [];
     this.at(e);
     this.isPrinted = isPrinted;
-    return this.call(callee, self === undefined ? args : [self, ...args], name);
+    return this.call(callee, self === undefined ? args : this.listOf([self], args), name);
   }
 
   /** What is printed is put together in user space, from what the packet has to give. */
   #print(e: CallExpression): void {
-    const { list, holes } = printedParts(this.self, e.args);
+    const { list, holes, tail } = printedParts(this.self, e.args);
     if (this.block === undefined) return;
     this.at(e);
-    this.log("print", list, holes);
+    if (tail === undefined) {
+      this.log("print", list, holes);
+      return;
+    }
+    const rest = new Join();
+    this.byCount(tail, ({ length }) => {
+      const missing = tail.length - length;
+      this.log("print", list.slice(0, list.length - missing), holes.slice(0, holes.length - missing));
+      this.goto(rest);
+    });
+    this.land(rest);
   }
 
   #unary(e: Extract<Expression, { kind: "unary" }>): Abstract {
@@ -310,6 +321,8 @@ export abstract class Expressions extends Calling {
     const rope = this.shared.ropeOf(e);
     const object = new LocalObject(`${this.frame.path}/table ${e.line}:${e.column}#${this.calls++}`, e);
     let next = 1;
+    /** What the last call gave less than it may give. */
+    let missing: Operand = 0n;
     const fields: [string | number, Abstract][] = [];
     const set = (key: string | number, value: Abstract): void => {
       if (of !== undefined || rope !== undefined) {
@@ -331,14 +344,17 @@ export abstract class Expressions extends Calling {
         )
           this.refuse("a key of a new table that depends on the packet", "use constant keys");
         set(constant.value, this.expression(value));
-      } else if (i === e.items.length - 1) for (const item of this.expressions([value])) set(next++, item);
-      else set(next++, this.expression(value));
+      } else if (i === e.items.length - 1) {
+        const items = this.expressions([value]);
+        for (const item of items) set(next++, item);
+        missing = this.binary("sub", BigInt(items.length), this.lists.of(items).word);
+      } else set(next++, this.expression(value));
     }
     if (of !== undefined) {
       this.at(e);
       return this.block === undefined ? NIL : makeTable(this.self, of, fields);
     }
-    this.cells.set(object.length, int(BigInt(next - 1)));
+    this.cells.set(object.length, int(this.binary("sub", BigInt(next - 1), missing)));
     if (rope !== undefined) {
       this.cells.set(object.length, int(0n));
       makeRope(this.self, object, rope);
@@ -360,6 +376,8 @@ export abstract class Expressions extends Calling {
       case "skb":
       case "view":
         return this.#method(object.kind === "skb" ? "skb" : "data", constant?.value);
+      case "connection":
+        return this.#method("ct", constant?.value);
       case "text":
       case "slice": {
         const methods = this.script.state.stringMetatable?.get("__index");
@@ -412,7 +430,7 @@ export abstract class Expressions extends Calling {
     }
   }
 
-  #method(of: "skb" | "data", name: LuaValue): Abstract {
+  #method(of: "skb" | "data" | "ct", name: LuaValue): Abstract {
     const f = typeof name === "string" ? this.script.native(`${of}.${name}`) : undefined;
     return f === undefined ? NIL : { kind: "function", f };
   }

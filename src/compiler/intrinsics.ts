@@ -20,6 +20,7 @@ import {
   typeOf,
 } from "./abstract.ts";
 import { argumentFails, constantString, integerArgument, stringArgument } from "./arguments.ts";
+import { CONNECTIONS } from "./connections.ts";
 import { Join } from "./control.ts";
 import { format } from "./format.ts";
 import type { Operand, Range } from "./ir.ts";
@@ -593,7 +594,7 @@ const BASE: Record<string, Intrinsic> = {
     const isNative = f.kind === "function" && s.script.nameOf(f.f) !== undefined;
     const results = isNative ? s.callBare(f.f, rest) : s.callFromHost(f, rest);
     s.handlers.pop();
-    s.goto(done, [TRUE, ...results]);
+    s.goto(done, s.listOf([TRUE], results));
     const [problem] = s.land(failed);
     if (s.block !== undefined) s.goto(done, [FALSE, problem ?? NIL]);
     return s.land(done);
@@ -638,6 +639,7 @@ export const INTRINSICS: Readonly<Record<string, Intrinsic>> = {
   ...byteOrder("byteorder"),
   ...byteOrder("linux"),
   ...OBJECTS,
+  ...CONNECTIONS,
   ...PACKET_INTRINSICS,
   ...Object.fromEntries(Object.entries(SKB).map(([name, f]) => [`skb.${name}`, f])),
   "string.len": (s, args, name) => {

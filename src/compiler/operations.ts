@@ -279,7 +279,10 @@ export abstract class Operations extends ProgramFrame {
         () => this.goto(yes),
         () => this.goto(no),
       );
-    } else this.goto(this.kinds.shapeOf(a) === this.kinds.shapeOf(b) ? yes : no);
+    } else if (a.kind === "connection" && b.kind === "connection" && a !== b)
+      // Each call makes an object of its own; which of them this is, is not known where ways have met.
+      this.refuse("a comparison of connections", "compare their tuples or marks");
+    else this.goto(this.kinds.shapeOf(a) === this.kinds.shapeOf(b) ? yes : no);
   }
 
   protected equalText(a: Single, b: Single, yes: Join, no: Join): void {

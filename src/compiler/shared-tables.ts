@@ -221,6 +221,7 @@ function wordsOf(s: Specializer, value: Single): { kind: number; word: Operand }
       return s.refuse("an object in a shared table", "keep booleans and integers there");
     case "skb":
     case "view":
+    case "connection":
       s.fail("cannot share SINGLE object");
       return undefined;
     default:

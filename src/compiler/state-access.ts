@@ -84,7 +84,7 @@ function wordOf(s: Specializer, kept: Kept, value: Single): { tag: bigint; word:
   if (value.kind === "table" && state.tableOf(value.table) === undefined) state.makeDynamic(value.table);
   // A text that is not in memory is refused.
   if (value.kind === "deferred") s.sliceOf(value);
-  if (value.kind === "closure" || value.kind === "skb" || value.kind === "view")
+  if (["closure", "skb", "view", "connection"].includes(value.kind))
     s.refuse(
       `a ${value.kind === "closure" ? "function" : value.kind} that is kept for later packets`,
       "keep integers, strings or tables",

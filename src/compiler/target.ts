@@ -4,6 +4,7 @@
  */
 
 import { TCX } from "../uapi/bpf.ts";
+import { type ConnectionLayout, EXAMPLE_CONNECTION } from "./connection-layout.ts";
 
 /** Where a program runs: what it is given, and what its results say. */
 export interface ProgramForm {
@@ -81,7 +82,7 @@ export interface KernelLayout {
     readonly ip_summed: { readonly offset: number; readonly shift: number };
   };
   readonly net_device: { readonly ifindex: number };
-  readonly nf_conn: { readonly mark: number; readonly status: number };
+  readonly connection: ConnectionLayout;
 }
 
 /** Linux 6.18 of x86-64; what the interpreter's packets look like. */
@@ -104,7 +105,7 @@ export const EXAMPLE_LAYOUT: KernelLayout = {
     ip_summed: { offset: 128, shift: 5 },
   },
   net_device: { ifindex: 224 },
-  nf_conn: { mark: 168, status: 128 },
+  connection: EXAMPLE_CONNECTION,
 };
 
 /** Where the context of a program of traffic control (`struct __sk_buff`) has what it reads or writes: linux/bpf.h. */

@@ -18,6 +18,8 @@ import { PURE } from "./intrinsics.ts";
 export interface Kept {
   readonly span: SourceSpan;
   readonly what: string;
+  /** Nothing that is kept, but what user space is not told: connections that only begin. */
+  readonly isConnection?: boolean;
 }
 
 /** Native functions beside `PURE` that change nothing which outlives the packet. */
@@ -30,6 +32,9 @@ const CHANGING: ReadonlySet<string> = new Set(
 );
 /** Methods of what is no object of the script: strings, the packet and views of it, sets. */
 const OBJECTS = ["string", "skb", "data", "set"];
+
+/** Functions and methods that ask for connections. */
+const CONNECTIONS = /^(conntrack\.|connmark$)/;
 
 /** The first thing that is kept, undefined when nothing is. */
 export function whatHooksKeep(script: Script, hooks: readonly LuaFunction[]): Kept | undefined {
@@ -82,7 +87,7 @@ class Walk {
   }
 
   #found(what: string): never {
-    throw new Found({ span: this.#at, what });
+    throw new Found({ span: this.#at, what, isConnection: CONNECTIONS.test(what) });
   }
 
   #function(f: LuaFunction): void {
@@ -155,6 +160,7 @@ class Walk {
   #call(e: CallExpression): boolean {
     if (e.method !== undefined) {
       const name = e.method;
+      if (CONNECTIONS.test(name)) this.#found(name);
       if (OBJECTS.every((object) => this.#script.native(`${object}.${name}`) === undefined))
         this.#found(`the method '${name}'`);
       return false;

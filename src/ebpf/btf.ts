@@ -11,6 +11,7 @@ import { latin1FromBytes } from "../util/latin1.ts";
 import {
   type BtfKind,
   btf_array,
+  btf_enum,
   btf_header,
   btf_member,
   btf_param,
@@ -79,6 +80,11 @@ const TRANSPARENT = new Set<BtfKind>([
   "BTF_KIND_TYPE_TAG",
 ]);
 const POINTER_BYTES = 8;
+/** What messages call a kind. */
+const WORDS: { readonly [K in BtfKind]?: string } = {
+  BTF_KIND_FUNC: "function",
+  BTF_KIND_ENUM: "enum",
+};
 
 export class Btf {
   readonly #bytes: Uint8Array;
@@ -191,6 +197,19 @@ export class Btf {
     return { typeId: type, length: nelems };
   }
 
+  /** The number that `name` stands for in an enumeration. Throws `BtfError` naming what is missing. */
+  enumerator(enumeration: string, name: string): number {
+    const id = this.#wanted("BTF_KIND_ENUM", enumeration);
+    const numbers = this.#rows(id, btf_enum.size, (at) =>
+      this.#text(btf_enum.get.name_off(this.#bytes, at)) === name
+        ? btf_enum.get.val(this.#bytes, at)
+        : undefined,
+    );
+    const found = numbers.find((number) => number !== undefined);
+    if (found === undefined) throw new BtfError(`enum ${enumeration} has no '${name}' in this kernel`);
+    return found;
+  }
+
   /**
    * The member of structure `structure` at `path` (`mark`, `tuplehash`, `dst.u3`), through anonymous structures and
    * unions. Throws `BtfError` naming what is missing.
@@ -228,6 +247,11 @@ export class Btf {
     return this.sizeOf(typeId) * length;
   }
 
+  /** Bytes of a structure by its name. Throws `BtfError` when there is none. */
+  structureSize(name: string): number {
+    return this.sizeOf(this.#wanted("BTF_KIND_STRUCT", name));
+  }
+
   #memberOf(id: number, name: string): BtfMember | undefined {
     const members = this.members(id);
     const direct = members.find((member) => member.name === name);
@@ -243,8 +267,7 @@ export class Btf {
   #wanted(kind: BtfKind, name: string): number {
     const id = this.find(kind, name);
     if (id === undefined) {
-      const what = kind === "BTF_KIND_FUNC" ? "function" : "struct";
-      throw new BtfError(`this kernel has no ${what} ${name}`);
+      throw new BtfError(`this kernel has no ${WORDS[kind] ?? "struct"} ${name}`);
     }
     return id;
   }

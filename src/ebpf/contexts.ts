@@ -28,6 +28,13 @@ export interface SkBuffOffsets {
   readonly len: number;
   readonly data_len: number;
   readonly data: number;
+  readonly _nfct?: number;
+}
+
+/** What the kernel knows of a packet's connection: `struct nf_conn`, if there is one, and IP_CT_*. */
+export interface PacketConnection {
+  readonly region?: Region;
+  readonly info: number;
 }
 
 export interface NetfilterPacket {
@@ -38,6 +45,8 @@ export interface NetfilterPacket {
   readonly offsets?: SkBuffOffsets;
   /** How much of the packet `skb->data` points to; all, when left out. */
   readonly linearBytes?: number;
+  /** None, when left out. */
+  readonly connection?: PacketConnection | undefined;
 }
 
 /** A program may read eight bytes at once where fewer are left, if it does not use what it read too much. */
@@ -48,14 +57,14 @@ const SLACK_BYTE = 0xa5;
 /** A packet from its IP header on, and the context of BPF_PROG_TYPE_NETFILTER (`struct bpf_nf_ctx`). */
 export function netfilterEnvironment(
   bytes: Uint8Array,
-  { hook, pf, offsets, linearBytes = bytes.length }: NetfilterPacket,
+  { hook, pf, offsets, linearBytes = bytes.length, connection }: NetfilterPacket,
 ): Pick<Environment, "context" | "packet" | "linearBytes"> {
   const packet = new Region("the packet", bytes);
   // Scripts can reach few fields of these two; those of nf_hook_state are at the same offsets everywhere.
   const state = new Region("the hook state", Uint8Array.of(hook, pf, ...new Uint8Array(46)), {
     isWritable: false,
   });
-  const skb = offsets === undefined ? emptySkb() : skbOf(bytes, offsets, linearBytes);
+  const skb = offsets === undefined ? emptySkb() : skbOf(bytes, offsets, linearBytes, connection);
   const context = new Region("the context", new Uint8Array(16), {
     isWritable: false,
     pointers: new Map([
@@ -72,10 +81,14 @@ export function netfilterEnvironment(
  */
 export function ruleEnvironment(
   bytes: Uint8Array,
-  { offsets, linearBytes = bytes.length }: { readonly offsets: SkBuffOffsets; readonly linearBytes?: number },
+  {
+    offsets,
+    linearBytes = bytes.length,
+    connection,
+  }: Omit<NetfilterPacket, "hook" | "pf"> & { readonly offsets: SkBuffOffsets },
 ): Pick<Environment, "context" | "packet" | "linearBytes"> {
   return {
-    context: skbOf(bytes, offsets, linearBytes),
+    context: skbOf(bytes, offsets, linearBytes, connection),
     packet: new Region("the packet", bytes),
     linearBytes,
   };
@@ -83,16 +96,24 @@ export function ruleEnvironment(
 
 const emptySkb = (): Region => new Region("the skb", new Uint8Array(0), { isWritable: false });
 
-function skbOf(bytes: Uint8Array, offsets: SkBuffOffsets, linearBytes: number): Region {
+function skbOf(
+  bytes: Uint8Array,
+  offsets: SkBuffOffsets,
+  linearBytes: number,
+  connection: PacketConnection | undefined,
+): Region {
   const linear = new Uint8Array(linearBytes + SLACK).fill(SLACK_BYTE);
   linear.set(bytes.subarray(0, linearBytes));
   const data = new Region("the linear part of the packet", linear, { isWritable: false });
   const numbers = Object.values(offsets).filter((offset) => typeof offset === "number");
   const size = Math.max(...numbers) + 8;
-  const skb = new Region("the skb", new Uint8Array(size), {
-    isWritable: false,
-    pointers: new Map([[offsets.data, { region: data, offset: 0 }]]),
-  });
+  const pointers = new Map([[offsets.data, { region: data, offset: 0 }]]);
+  const { region, info = 0 } = connection ?? {};
+  // How the packet relates to its connection is in the low bits of its address.
+  if (region !== undefined && offsets._nfct !== undefined)
+    pointers.set(offsets._nfct, { region, offset: info });
+  const skb = new Region("the skb", new Uint8Array(size), { isWritable: false, pointers });
+  if (offsets._nfct !== undefined) skb.view.setUint32(offsets._nfct, info, true);
   skb.view.setUint32(offsets.len, bytes.length, true);
   skb.view.setUint32(offsets.data_len, bytes.length - linearBytes, true);
   return skb;

@@ -32,6 +32,9 @@ function recordOf(machine: Machine): { region: Region; map: RingBufferMap } {
   return { region, map };
 }
 
+/** Of a kernel with 250 ticks a second. */
+const TICK_NS = 4_000_000;
+
 function time(machine: Machine): void {
   machine.setResult(machine.environment.now?.() ?? 0);
 }
@@ -65,6 +68,9 @@ export const BPF_HELPERS: Readonly<Record<number, Call>> = {
   [BPF_FUNC.BPF_FUNC_ktime_get_ns]: time,
   [BPF_FUNC.BPF_FUNC_ktime_get_boot_ns]: time,
   [BPF_FUNC.BPF_FUNC_ktime_get_tai_ns]: time,
+  [BPF_FUNC.BPF_FUNC_jiffies64](machine) {
+    machine.setResult(Math.floor((machine.environment.now?.() ?? 0) / TICK_NS));
+  },
   [BPF_FUNC.BPF_FUNC_get_prandom_u32](machine) {
     machine.setResult((machine.environment.random?.() ?? 0) >>> 0);
   },

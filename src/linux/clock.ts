@@ -1,10 +1,11 @@
-/** Clocks: the one that Lua's `linux.time` shows, and how far the one of eBPF programs is from it. */
+/** Clocks: the one that Lua's `linux.time` shows, how far the one of eBPF programs is from it, the kernel's ticks. */
 
 import { timespec } from "./c-structs.ts";
 import * as ffi from "./ffi.ts";
 
 /** linux/time.h */
 const CLOCK_REALTIME = 0;
+const CLOCK_MONOTONIC_COARSE = 6;
 const CLOCK_TAI = 11;
 const SECOND_NS = 1_000_000_000n;
 
@@ -19,6 +20,13 @@ export function atomicTimeOffset(): () => bigint {
   const realtime = clock(CLOCK_REALTIME);
   const atomic = clock(CLOCK_TAI);
   return () => roundToSeconds(realtime() - atomic());
+}
+
+/** CONFIG_HZ: the coarse clocks go from tick to tick, and their resolution says how long one is. */
+export function ticksPerSecond(): number {
+  const memory = ffi.allocate(timespec.size);
+  ffi.clockGetres(CLOCK_MONOTONIC_COARSE, ffi.addressOf(memory));
+  return Math.round(Number(SECOND_NS) / Number(timespec.get.nanoseconds(memory, 0)));
 }
 
 /** The clocks are whole seconds apart; between two readings a little time passes. */

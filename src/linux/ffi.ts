@@ -44,6 +44,7 @@ const DECLARATIONS = {
   ioctl: "int ioctl(int, uint64_t, const void *)",
   setns: "int setns(int, int)",
   clock_gettime: "int clock_gettime(int, uintptr_t)",
+  clock_getres: "int clock_getres(int, uintptr_t)",
   // The kernel gives no address above 2^47: a negative one is a failure.
   mmap: "int64_t mmap(uintptr_t, size_t, int, int, int, int64_t)",
   getpagesize: "int getpagesize()",
@@ -199,6 +200,10 @@ export const setns = (fd: number, type: number, object: string): void => void ma
 /** clock_gettime(2) into an address. */
 export const clockGettime = (clock: number, address: number): void =>
   void make("clock_gettime", `clock ${clock}`, clock, address);
+
+/** clock_getres(2) into an address. */
+export const clockGetres = (clock: number, address: number): void =>
+  void make("clock_getres", `clock ${clock}`, clock, address);
 
 /** Memory that the kernel shares. The buffer must not be touched after `unmap`. */
 export interface Mapping {

@@ -122,6 +122,31 @@ export class OwnedTables {
     );
   }
 
+  /**
+   * Has connections tracked for both families: the kernel tracks where a rule asks for connections, even if no packet
+   * ever comes to it. Throws `ErrnoError`, or `UnsupportedError` when rules of this kernel cannot ask.
+   */
+  track(): void {
+    const family = NFPROTO.NFPROTO_INET;
+    const chain = "track";
+    try {
+      this.#socket.transaction(
+        batch([
+          ...this.#tableRequests([{ family }]),
+          chainRequest(this.#name, chain, family, undefined),
+          ruleRequest(this.#name, chain, family, [ctState()]),
+        ]),
+      );
+      this.#families.add(family);
+    } catch (error) {
+      if (!(error instanceof ErrnoError) || error.code !== "ENOENT") throw error;
+      throw new UnsupportedError(
+        "this kernel's nf_tables cannot ask for connections",
+        "it needs CONFIG_NFT_CT",
+      );
+    }
+  }
+
   /** As `install`, with chains that no packet ever reaches. */
   probe(hooks: readonly QueuedHook[]): QueueStatement {
     return this.#install(hooks, false);
@@ -315,10 +340,12 @@ function programExpression(fd: number): Expression {
 }
 
 /** Exactly one bit is set: a packet has one state. */
-function stateIs(state: number): Expression[] {
+const stateIs = (state: number): Expression[] => [ctState(), equals(state)];
+
+/** Into register 1. */
+function ctState(): Expression {
   const destination = NFT_REG.NFT_REG_1;
-  const data = ctAttributes.encode({ destination, key: NFT_CT.NFT_CT_STATE });
-  return [{ name: "ct", data }, equals(state)];
+  return { name: "ct", data: ctAttributes.encode({ destination, key: NFT_CT.NFT_CT_STATE }) };
 }
 
 function markIs(mark: number): Expression[] {

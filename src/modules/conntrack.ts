@@ -130,7 +130,11 @@ const ct: ClassDefinition<ConnectionHandle> = defineClass<ConnectionHandle>(
 
 export const conntrack = defineModule("conntrack", {
   doc: "Tracked connections. What the kernel refuses is raised as the bare errno name. Hooks see the connection of their packet at priorities greater than -200. On live packets the first packet of a connection is in the hook before the connection is in the kernel's table: until then its id and timeout are 0, `lookup` does not find it, and a mark is set when the packet's verdict is out; `watch` and `ct:expect` raise `EOPNOTSUPP`.",
-  onOpen: (env) => env.kernel.conntrack.start(),
+  onOpen(env) {
+    env.kernel.conntrack.start();
+    // Who compiles hooks knows methods by their names, before there is an object.
+    ct.open(env);
+  },
   functions: {
     get: fn(
       "The packet's connection, and how the packet relates to it: one of `nf.ct.info`. `nil, nf.ct.info.UNTRACKED` for packets that are not to be tracked; `nil, nil` for those that tracking has not seen or found invalid.",

@@ -244,6 +244,8 @@ export interface ClassDefinition<T extends object = object> extends ClassOptions
   readonly methods: Readonly<Record<string, MethodDefinition<T>>>;
   /** A new Lua object of this class. */
   wrap(env: Environment, object: T): LuaUserdata<T>;
+  /** Makes its methods before there is an object. */
+  open(env: Environment): void;
 }
 
 export function defineClass<T extends object>(
@@ -251,11 +253,13 @@ export function defineClass<T extends object>(
   options: ClassOptions<T>,
   methods: Record<string, MethodDefinition<T>>,
 ): ClassDefinition<T> {
+  const metatable = (env: Environment): LuaTable => env.metatable(definition as unknown as ClassDefinition);
   const definition: ClassDefinition<T> = {
     name,
     ...options,
     methods,
-    wrap: (env, object) => new LuaUserdata(object, env.metatable(definition as unknown as ClassDefinition)),
+    wrap: (env, object) => new LuaUserdata(object, metatable(env)),
+    open: (env) => void metatable(env),
   };
   return definition;
 }

@@ -213,6 +213,7 @@ export const BPF_FUNC = {
   BPF_FUNC_spin_lock: 93,
   BPF_FUNC_spin_unlock: 94,
   BPF_FUNC_probe_read_kernel: 113,
+  BPF_FUNC_jiffies64: 118,
   BPF_FUNC_ktime_get_boot_ns: 125,
   BPF_FUNC_ringbuf_output: 130,
   BPF_FUNC_ringbuf_reserve: 131,

@@ -9,7 +9,7 @@ import { type CompiledScript, compileHooks, type ProgramSource } from "../../src
 import { eventText } from "../../src/compiler/event-text.ts";
 import type { Place } from "../../src/compiler/packet.ts";
 import { CONFIG, type KernelLayout, MAPS, SK_BUFF_CONTEXT } from "../../src/compiler/target.ts";
-import { netfilterEnvironment, ruleEnvironment } from "../../src/ebpf/contexts.ts";
+import { netfilterEnvironment, type PacketConnection, ruleEnvironment } from "../../src/ebpf/contexts.ts";
 import { Executable } from "../../src/ebpf/executable.ts";
 import { interpret } from "../../src/ebpf/interpret.ts";
 import { type BpfMap, createMap, RingBufferMap } from "../../src/ebpf/maps.ts";
@@ -189,12 +189,12 @@ export class InterpretedHook {
     this.#maps[MAPS.config]?.lookup(key0, 0)?.view.setBigInt64(CONFIG.budget, BigInt(BUDGET), true);
   }
 
-  run(packet: Uint8Array, linearBytes = packet.length): Outcome {
+  run(packet: Uint8Array, linearBytes = packet.length, connection?: PacketConnection): Outcome {
     this.#maps[MAPS.scratch]?.lookup(key0, 0)?.bytes.fill(LEFTOVER);
     const { form } = this.compiled.hooks[0]!;
     const environment = form.argument === "__sk_buff" ? ruleEnvironment : netfilterEnvironment;
     const { low } = interpret(this.#executable, {
-      ...environment(packet, { ...this.#station, linearBytes }),
+      ...environment(packet, { ...this.#station, linearBytes, connection }),
       maps: this.#maps,
       limit: 50_000_000,
     });
