@@ -15,7 +15,7 @@ typedef long long s64;
 
 enum { DROP = 0, ACCEPT = 1 };
 enum { PROTO_TCP = 6, PROTO_UDP = 17 };
-enum { MAP_HASH = 1, MAP_PERCPU_ARRAY = 6, MAP_LRU_HASH = 9, MAP_RINGBUF = 27 };
+enum { MAP_HASH = 1, MAP_ARRAY = 2, MAP_PERCPU_ARRAY = 6, MAP_LRU_HASH = 9, MAP_RINGBUF = 27 };
 enum { NOEXIST = 1 };
 enum { TCP_SYN = 2, TCP_ACK = 16 };
 #define SECOND 1000000000ULL
@@ -39,7 +39,9 @@ struct packet {
 
 static void *(*const map_lookup)(const void *map, const void *key) = (void *)1;
 static long (*const map_update)(const void *map, const void *key, const void *value, u64 flags) = (void *)2;
+static long (*const map_delete)(const void *map, const void *key) = (void *)3;
 static u64 (*const time_ns)(void) = (void *)5;
+static long (*const memory_read)(void *to, u32 size, const void *from) = (void *)113;
 static long (*const ringbuf_output)(const void *map, const void *data, u64 size, u64 flags) = (void *)130;
 static long (*const packet_read)(void *to, u32 size, const struct packet *from, u32 offset, u64 flags) = (void *)201;
 

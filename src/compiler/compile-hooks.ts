@@ -13,6 +13,7 @@ import { Restart } from "./control.ts";
 import { CannotCompile, type Refusal } from "./diagnostics.ts";
 import type { EventSite } from "./events.ts";
 import { CodeLimitError, generate } from "./generate.ts";
+import { hide } from "./hide.ts";
 import type { IrFunction } from "./ir.ts";
 import { optimize } from "./optimize.ts";
 import type { Place } from "./packet.ts";
@@ -115,7 +116,13 @@ export function compileHooks(
         if (source.form === "match") specializer.compileMatch(source.match, source.userargs);
         else specializer.compile(source.hook, source.mark);
         const { decides, printsTwice } = specializer;
-        return { name: source.name, form: place.form, decides, printsTwice, ir: optimize(specializer.ir) };
+        return {
+          name: source.name,
+          form: place.form,
+          decides,
+          printsTwice,
+          ir: hide(optimize(specializer.ir)),
+        };
       });
       const programs = irs.map((each) => ({ ...each, program: generate(each.ir) }));
       const used = new Set(

@@ -80,13 +80,6 @@ export abstract class Control extends IrEmitter {
   readonly lists = new ListCounts();
   /** Undoes what an attempt at a loop has left in places that outlive it. */
   readonly #journal: (() => void)[] = [];
-  /** Loops that this code is in. */
-  #loops = 0;
-
-  get isInLoop(): boolean {
-    return this.#loops > 0;
-  }
-
   /** What loops have learnt of their variables, by the way to the loop. */
   readonly #learnt = new Map<string, Map<string, Form>>();
 
@@ -218,14 +211,9 @@ export abstract class Control extends IrEmitter {
       this.#learnt.set(key, learnt);
     }
     const mark = this.mark();
-    this.#loops++;
-    try {
-      for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
-        if (this.#tryLoop(learnt, body)) return;
-        mark.undo();
-      }
-    } finally {
-      this.#loops--;
+    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+      if (this.#tryLoop(learnt, body)) return;
+      mark.undo();
     }
     assert(false, `loop ${key} does not settle`);
   }

@@ -8,9 +8,11 @@ import { randomOf } from "../ebpf/testing.ts";
 import { BPF_FUNC, BPF_MAP_TYPE } from "../uapi/bpf.ts";
 import { numRuns } from "../wire/testing.ts";
 import { CodeLimitError, generate } from "./generate.ts";
+import { hide } from "./hide.ts";
 import { IrFunction, StackSlot, type Value } from "./ir.ts";
 import { optimize } from "./optimize.ts";
 import { printIr } from "./print-ir.ts";
+import { CONFIG, MAPS } from "./target.ts";
 import { type BlockBuilder, build, to } from "./testing/build-ir.ts";
 import { evaluateIr } from "./testing/evaluate-ir.ts";
 import { randomIr, randomStateOf, STATE, STATE_BYTES } from "./testing/random-ir.ts";
@@ -23,15 +25,20 @@ const state: MapOptions = {
   maxEntries: 1,
 };
 
+/** Where hidden numbers get their zero. */
+const config = createMap({ ...state, name: MAPS.config, valueSize: CONFIG.bytes });
+
 function runProgram(program: Program, bytes: Uint8Array): { result: bigint; bytes: Uint8Array } {
   const map = createMap(state);
   map.update(new Uint8Array(4), bytes, 0, 0);
-  const { low, high } = interpret(new Executable(program), { maps: { [STATE]: map } });
+  const { low, high } = interpret(new Executable(program), {
+    maps: { [STATE]: map, [MAPS.config]: config },
+  });
   const result = (BigInt(high) << 32n) | BigInt.asUintN(32, BigInt(low));
   return { result, bytes: map.entries()[0]![1] };
 }
 
-test("random functions do in eBPF what they do word for word, optimized or not", () => {
+test("random functions do in eBPF what they do word for word, optimized or not, and with numbers hidden", () => {
   let compared = 0;
   for (let run = 0; run < numRuns(600); run++) {
     const seed = 1 + run * 7919;
@@ -45,7 +52,7 @@ test("random functions do in eBPF what they do word for word, optimized or not",
     });
     const plain = generate(ir);
     const optimized = generate(optimize(ir));
-    for (const program of [plain, optimized])
+    for (const program of [plain, optimized, generate(hide(ir))])
       for (const { bytes, result, expected } of cases) {
         const ours = runProgram(program, bytes);
         const isEqual = ours.result === result && ours.bytes.every((byte, i) => byte === expected[i]);
@@ -54,7 +61,7 @@ test("random functions do in eBPF what they do word for word, optimized or not",
         compared++;
       }
   }
-  expect(compared).toBe(numRuns(600) * 6);
+  expect(compared).toBe(numRuns(600) * 9);
 });
 
 const text = (ir: IrFunction): string => disassemble(generate(ir).instructions);

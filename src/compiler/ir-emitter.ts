@@ -337,6 +337,7 @@ export class IrEmitter {
       right: most,
       then: { target: otherwise, args: [] },
       otherwise: { target: next, args: [] },
+      isShown: true,
       span: this.span,
     });
     const facts = new Map(this.facts);

@@ -167,6 +167,8 @@ export type Terminator = Placed &
         readonly right: Operand;
         readonly then: Edge;
         readonly otherwise: Edge;
+        /** What it decides is for the verifier to see. */
+        readonly isShown?: true;
       }
     /** The verifier's bound on loops: goes to `exit` when the kernel has had enough, which is no normal end. */
     | { readonly op: "mayGoto"; readonly exit: Edge; readonly next: Edge }

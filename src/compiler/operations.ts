@@ -45,6 +45,9 @@ const COMPARISONS: Readonly<Record<"<" | "<=" | ">" | ">=", Comparison>> = {
 /** Compares with loads of eight bytes. */
 const MOST_COMPARED = 256;
 
+/** Strings up to here are copied by loads and stores of eight bytes, longer ones by a call. */
+const MOST_BY_WORDS = 32n;
+
 /** A string that may have so many bytes is not copied without need. */
 const LONG = 256n;
 
@@ -517,7 +520,32 @@ export abstract class Operations extends ProgramFrame {
     const length = this.bound(slice.length, BigInt(this.heapBytes));
     // Place and length together must end within the page: both bounds are constants to the verifier.
     const to = this.heapAddress(at);
-    this.copy(to, length, this.address(slice.base, slice.offset));
+    if (this.rangeOf(slice.length).high > MOST_BY_WORDS)
+      this.copy(to, length, this.address(slice.base, slice.offset));
+    else this.#copyWords(to, slice);
+  }
+
+  /** Word by word. What is written too much with the last one is free still. */
+  #copyWords(to: Value, slice: Slice): void {
+    const done = new Join();
+    const { low, high } = this.rangeOf(slice.length);
+    for (let i = 0n; i < high; i += 8n) {
+      if (i >= low) {
+        const more = new Join();
+        this.fork(
+          "jsle",
+          slice.length,
+          i,
+          () => this.goto(done),
+          () => this.goto(more),
+        );
+        this.land(more);
+        if (this.block === undefined) break;
+      }
+      this.store(8, to, Number(i), this.loadAt(8, slice.base, slice.offset, Number(i)));
+    }
+    this.goto(done);
+    this.land(done);
   }
 
   /** Strings on the heap with zeros behind them; what is cut from one has none. */

@@ -333,14 +333,8 @@ export function writeField(s: Specializer, table: DynamicTable, name: string, va
   });
 }
 
-/**
- * In a loop, a string of which the verifier does not know the place and the length: where it is one of several constants,
- * it would follow each of them through all that comes.
- */
-function hidden(s: Specializer, slice: Slice): Slice {
-  if (!s.isInLoop) return slice;
-  return { ...slice, offset: s.launder(slice.offset), length: s.launder(slice.length) };
-}
+/** What is remembered of the stack: the string behind the first word of the last key, by the size of keys. */
+const KEYS = {};
 
 /** The key of an entry, on the stack; undefined when no path is left. */
 function entryKey(s: Specializer, table: DynamicTable, key: Single): Value | undefined {
@@ -349,6 +343,7 @@ function entryKey(s: Specializer, table: DynamicTable, key: Single): Value | und
   const head = s.binary("lsh", table.id, ENTRY.table);
   if (key.kind === "int") {
     state.needIntegerKeys(of);
+    s.forget(KEYS, keysOf(of));
     const place = s.stack("entry", of.entryKeyBytes);
     s.store(8, place, 0, head);
     s.store(8, place, WORD, key.value);
@@ -357,7 +352,7 @@ function entryKey(s: Specializer, table: DynamicTable, key: Single): Value | und
   }
   if (key.kind !== "text" && key.kind !== "slice")
     return s.refuse("a key that is neither an integer nor a string", "use integers or strings");
-  const slice = key.kind === "slice" ? hidden(s, key) : s.sliceOf(key);
+  const slice = s.sliceOf(key);
   const high = s.rangeOf(slice.length).high;
   const most =
     key.kind === "text" ? key.text.length : Number(high > BigInt(MOST_KEY) ? BigInt(MOST_KEY) : high);
@@ -377,9 +372,18 @@ function entryKey(s: Specializer, table: DynamicTable, key: Single): Value | und
   const place = s.stack("entry", of.entryKeyBytes);
   const kind = s.binary("or", s.binary("lsh", slice.length, ENTRY.length), 1n);
   s.store(8, place, 0, s.binary("or", head, kind));
+  // One key after the other is the same string in another table, mostly.
+  const last = s.remembered(KEYS, keysOf(of));
+  if (last?.kind === "slice" && isSameSlice(last, slice)) return place;
   copyKey(s, place, slice, bytes);
+  s.remember(KEYS, keysOf(of), slice);
   return place;
 }
+
+const keysOf = (of: DynamicClass): string => `key ${of.entryKeyBytes};`;
+
+const isSameSlice = (a: Slice, b: Slice): boolean =>
+  a.base === b.base && a.offset === b.offset && a.length === b.length;
 
 /** Strings up to here get into a key by loads of eight bytes, longer ones by a call. */
 const MOST_LOADED = 16;
@@ -542,7 +546,8 @@ function writeSingleEntry(s: Specializer, table: DynamicTable, key: Single, item
     forget("entry", "place");
     s.goto(rest);
   };
-  if (wasThere?.every((was) => !was)) add();
+  // A table that is made in this run is new to where it is put, mostly: the map looks for itself.
+  if (wasThere?.every((was) => !was) || item.kind === "local") add();
   else {
     const known = name === undefined ? undefined : rememberedAddress(s, of, `place ${name}`);
     const found = known ?? entryPlace(s, of, place, name);

@@ -20,7 +20,11 @@ import {
   udpSegment,
 } from "../corpus/build.ts";
 import { corpusPackets } from "../corpus/packets.ts";
+import { seed } from "../seed.ts";
 import { whyNoBpf } from "./bpf-machine.ts";
+import { Choices } from "./choices.ts";
+import { VmHook } from "./hook-machines.ts";
+import { generateStreams, SNIBLOCK } from "./tls-streams.ts";
 
 const why = whyNoBpf() ?? (spawnSync("clang", ["--version"]).status === 0 ? undefined : "clang is missing");
 
@@ -104,9 +108,9 @@ describe.skipIf(why)(`C programs${why ? ` (skipped: ${why})` : ""}`, () => {
   });
 
   test.each(FORMS)(
-    "sniblock decides as examples/sniblock.lua on single segments, names in its %s",
+    "sniblock-stateless decides as examples/sniblock.lua on single segments, names in its %s",
     async (form) => {
-      const program = load("sniblock", blockedBy("sniblock").map(text), form);
+      const program = load("sniblock-stateless", blockedBy("sniblock").map(text), form);
       const segments = readCapture("tls").map(packetOf);
       const hello = (name: string, options: number[] = []) =>
         ip(
@@ -127,6 +131,19 @@ describe.skipIf(why)(`C programs${why ? ` (skipped: ${why})` : ""}`, () => {
       expect(packets.map((packet) => verdictOf(program, packet))).toEqual(expected);
     },
   );
+
+  test.each(FORMS)("sniblock decides as examples/sniblock.lua on connections, names in its %s", (form) => {
+    const program = load("sniblock", blockedBy("sniblock").map(text), form);
+    const vm = new VmHook(SNIBLOCK);
+    let drops = 0;
+    for (let i = 0; i < numRuns(1000); i++)
+      for (const [at, packet] of generateStreams(new Choices(seed + i)).entries()) {
+        const { verdict } = vm.run(packet);
+        expect(verdictOf(program, packet), `MOONHOOK_SEED=${seed + i}, packet ${at}`).toBe(verdict);
+        if (verdict === "drop") drops++;
+      }
+    expect(drops).toBeGreaterThan(500);
+  });
 
   test("dnsblock knows ten thousand names apart", () => {
     const names = Array.from({ length: 10_000 }, (_, i) => `host${i}.blocked${i % 7}.example`);

@@ -5,9 +5,11 @@
 
 import { afterEach, describe, expect, test } from "vitest";
 import { generate } from "../../src/compiler/generate.ts";
-import { IrFunction, StackSlot } from "../../src/compiler/ir.ts";
+import { hide } from "../../src/compiler/hide.ts";
+import { IrFunction, StackSlot, type Value } from "../../src/compiler/ir.ts";
 import { optimize } from "../../src/compiler/optimize.ts";
 import { printIr } from "../../src/compiler/print-ir.ts";
+import { CONFIG, MAPS } from "../../src/compiler/target.ts";
 import { build, to } from "../../src/compiler/testing/build-ir.ts";
 import { evaluateIr } from "../../src/compiler/testing/evaluate-ir.ts";
 import { randomIr, randomStateOf, STATE, STATE_BYTES } from "../../src/compiler/testing/random-ir.ts";
@@ -44,7 +46,7 @@ const key0 = new Uint8Array(4);
 describe.skipIf(why)(`generated programs${why ? ` (skipped: ${why})` : ""}`, () => {
   function load(program: Program, map: KernelMap, text: string): KernelProgram {
     const instructions = relocate(program.instructions, {
-      map: () => map.fd,
+      map: (symbol) => (symbol === MAPS.config ? configMap() : map).fd,
       kfunc: (name) => assert(false, `no kfunc ${name} here`) as never,
     });
     try {
@@ -56,10 +58,53 @@ describe.skipIf(why)(`generated programs${why ? ` (skipped: ${why})` : ""}`, () 
     }
   }
 
-  function stateMap(): KernelMap {
-    const type = BPF_MAP_TYPE.BPF_MAP_TYPE_ARRAY;
-    return kept(createKernelMap({ name: STATE, type, keySize: 4, valueSize: STATE_BYTES, maxEntries: 1 }));
+  const arrayMap = (name: string, valueSize: number): KernelMap =>
+    kept(
+      createKernelMap({
+        name,
+        type: BPF_MAP_TYPE.BPF_MAP_TYPE_ARRAY,
+        keySize: 4,
+        valueSize,
+        maxEntries: 1,
+      }),
+    );
+  const stateMap = (): KernelMap => arrayMap(STATE, STATE_BYTES);
+  /** Where hidden numbers get their zero. */
+  const configMap = (): KernelMap => arrayMap(MAPS.config, CONFIG.bytes);
+
+  /** A row of conditions, each of which sets a number; one of them, in the end, is the place of a byte. */
+  function rowOfConditions(count: number): IrFunction {
+    const ir = new IrFunction("row");
+    let at = build(ir, ir.entry);
+    const input = at.input();
+    const chosen: Value[] = [];
+    for (let i = 0; i < count; i++) {
+      const after = build(ir);
+      const bit = at.binary("and", input, 1n << BigInt(i));
+      chosen.push(after.parameter());
+      at.branch("jne", bit, 0n, to(after, 2n), to(after, 1n));
+      at = after;
+    }
+    let place = chosen[0]!;
+    for (const other of chosen.slice(1)) place = at.binary("xor", place, other);
+    const from = at.ir.value("pointer");
+    at.emit({ op: "mapValue", symbol: STATE, offset: 0, result: from });
+    const address = at.binary("add", from, at.binary("and", place, 7n), "pointer");
+    at.return(at.load(address));
+    return ir;
   }
+
+  test("conditions in a row, each of which sets a number, are followed once and not as 2^n ways", () => {
+    const map = stateMap();
+    map.update(key0, randomStateOf(randomOf(1)));
+    const expected = Number(
+      BigInt.asUintN(32, evaluateIr(rowOfConditions(20), { [STATE]: map.lookup(key0)! })),
+    );
+    expect(() => load(generate(rowOfConditions(20)), map, "as it is")).toThrow(/too (complex|large)/);
+    const loaded = load(generate(hide(rowOfConditions(20))), map, "hidden");
+    expect(loaded.verifiedInstructions).toBeLessThan(1_000);
+    expect(loaded.testRun(packet).result).toBe(expected);
+  });
 
   test("a program with may_goto may use all 512 bytes of the stack", () => {
     const ir = new IrFunction("full");

@@ -8,7 +8,7 @@ import type { Script } from "../../src/compiler/calling.ts";
 import { type CompiledScript, compileHooks, type ProgramSource } from "../../src/compiler/compile-hooks.ts";
 import { eventText } from "../../src/compiler/event-text.ts";
 import type { Place } from "../../src/compiler/packet.ts";
-import { CONFIG, type KernelLayout, MAPS, SK_BUFF_CONTEXT } from "../../src/compiler/target.ts";
+import { CONFIG, type KernelLayout, MAPS, SCRATCH, SK_BUFF_CONTEXT } from "../../src/compiler/target.ts";
 import { netfilterEnvironment, type PacketConnection, ruleEnvironment } from "../../src/ebpf/contexts.ts";
 import { Executable } from "../../src/ebpf/executable.ts";
 import { interpret } from "../../src/ebpf/interpret.ts";
@@ -187,6 +187,13 @@ export class InterpretedHook {
       this.#maps[spec.name] = map;
     }
     this.#maps[MAPS.config]?.lookup(key0, 0)?.view.setBigInt64(CONFIG.budget, BigInt(BUDGET), true);
+  }
+
+  /** Whether the last run left anything where strings are built. */
+  get hasBuilt(): boolean {
+    const { heapOffset, heapBytes } = SCRATCH;
+    const page = this.#maps[MAPS.scratch]?.lookup(key0, 0)?.bytes;
+    return page?.subarray(heapOffset, heapOffset + heapBytes).some((byte) => byte !== LEFTOVER) ?? false;
   }
 
   run(packet: Uint8Array, linearBytes = packet.length, connection?: PacketConnection): Outcome {

@@ -22,6 +22,9 @@ const HEAD = `local netfilter, nf = require("netfilter"), require("linux.nf")
 local flags = { [1] = true, [17] = false, [6] = true }
 local texts = { [0] = "a", "example", "www" }
 local counts = { [2] = 20, ab = 7 }
+local suffixes = { b = 2, ["example.com"] = 8, org = 3, [""] = 4 }
+for i = 1, 20 do suffixes["n" .. i] = i end
+local labeled = require("set").labeled(suffixes)
 netfilter.register{ pf = nf.proto.IPV4, hooknum = nf.inet.LOCAL_OUT, priority = 0, hook = function(skb) local d = skb:data()
 `;
 const PACKET = ipPacket({ payload: Buffer.from("Host: example.org=12") });
@@ -62,13 +65,31 @@ describe.skipIf(why)(`single hooks${why ? ` (skipped: ${why})` : ""}`, () => {
       counts[(counts[d:getstring(2)] or 255) & 3] = (counts[(counts[d:getstring(2)] or 255) & 3] or 0) + #d:getstring(0, 1)
       print(counts[(counts[d:getstring(2)] or 255) & 3]) print(v)`,
     ],
+    [
+      "suffixes of suffixes in a loop",
+      `local v = 7
+      repeat
+        v = v - 1 - d:getuint8(13) % 3
+        print(string.sub(string.sub(d:getstring(16), -3, v), labeled:match(d:getstring(d:getuint8(9) % 19)), 1000000007))
+      until v <= 0 or (v < v)`,
+    ],
+    [
+      "a key that is one of several constants, in a loop with a conditional value",
+      `local v = d:getuint8(3)
+      for i = 0, #d - 1 do
+        local k = d:getuint8(i) == 7 and 2 or d:getuint8(i) > 9 and 5 or 255
+        counts[k & 3] = (counts[k & 3] or 0) + (flags[v] and i or v)
+        v = (counts[k & 1] or (d:getuint8(0) == 3 and 4 or 9)) % 100
+        if texts[v] == "www" then v = v + 1 elseif v < i then v = v + k end
+      end print(v, counts[2])`,
+    ],
   ])("%s", (_, body) => {
     const vm = new VmHook(`${HEAD}${body}\nreturn 1 end }`);
     const hook = new KernelHook(vm, vm.compile(kernelLayout()));
     try {
       expect(differenceOf(vm.run(PACKET), hook.run(PACKET))).toBeUndefined();
       expect(hook.run(PACKET)).toMatchObject({ isPunted: false, isStopped: false });
-      expect(hook.programs.programs[0]!.verifiedInstructions).toBeLessThan(10_000);
+      expect(hook.programs.programs[0]!.verifiedInstructions).toBeLessThan(3_000);
     } finally {
       hook.close();
     }
@@ -92,7 +113,7 @@ describe.skipIf(why)(`hooks${why ? ` (skipped: ${why})` : ""}`, () => {
     expect(counts.refused / hooks).toBeLessThan(0.2);
     expect((counts.punted + counts.stopped) / counts.pairs).toBeLessThan(0.3);
     expect(counts.loaded).toBeGreaterThan(hooks * 0.8);
-    // The aim is none. One of 300 has a loop of a loop that looks at suffixes, whose ways multiply.
-    expect(counts.tooComplex / hooks).toBeLessThan(0.01);
+    // Of a few thousand hooks none needed 20,000; where ways multiply, one does soon.
+    expect(counts.mostVerified).toBeLessThan(50_000);
   });
 });
