@@ -84,7 +84,9 @@ local methods = {} function methods.bump() methods.n = 1 end
 ${partly(body)}`;
   const [problem, reason] = check(source);
   expect(problem).toMatch(/^:\d+ error cannot-compile /);
-  expect(reason).toMatch(/^:undefined warning cannot-punt packets that come there cannot be left to user space: /);
+  expect(reason).toMatch(
+    /^:undefined warning cannot-punt packets that come there cannot be left to user space: /,
+  );
   expect(reason).toContain(`dir/test.lua:`);
   expect(reason).toContain(`: ${what} would be in the kernel and in user space`);
 });

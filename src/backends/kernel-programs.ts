@@ -40,7 +40,7 @@ export function kernelLayout(): KernelLayout {
 }
 
 /** What the kernel calls the forms of programs. */
-const TYPES = {
+export const PROGRAM_TYPES = {
   netfilter: {
     type: BPF_PROG_TYPE.BPF_PROG_TYPE_NETFILTER,
     expectedAttachType: BPF_ATTACH_TYPE.BPF_NETFILTER,
@@ -88,7 +88,7 @@ export class KernelPrograms {
         programs.push(
           loadInKernel(program, {
             name,
-            ...TYPES[form.name],
+            ...PROGRAM_TYPES[form.name],
             maps,
             ...(lineText && { lineText }),
             ...(logLevel !== undefined && { logLevel }),
