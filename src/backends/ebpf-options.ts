@@ -17,6 +17,8 @@ export interface EbpfOptions extends LoadOptions {
   readonly replace?: boolean;
   /** Hooks run at these devices (none: at all) instead of in netfilter, and may change packets. */
   readonly tcx?: readonly string[];
+  /** What the script's `xdp.attach` got runs on the frames of these devices; none: of all. */
+  readonly xdp?: readonly string[];
 }
 
 /** What can be counted without slowing packets down. */
@@ -42,10 +44,17 @@ export class PinRequired extends Error {
   override readonly name = "PinRequired";
 }
 
+/** `xdp.attach` does not say at which devices. */
+export class DevicesRequired extends Error {
+  override readonly name = "DevicesRequired";
+}
+
 export interface EbpfRunning extends Omit<Running, "counters"> {
   counters(): EbpfCounters;
   /** Hooks that the script registered. */
   readonly hookCount: number;
+  /** Whether it attached a function to frames. */
+  readonly hasXdp: boolean;
   /** Where they run, as far as this run has placed them; a hook for both families is there twice. */
   readonly attached: readonly PlacedHook[];
   readonly matches: readonly OfferedMatch[];

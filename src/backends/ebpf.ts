@@ -132,6 +132,10 @@ class KernelRun implements EbpfRunning {
     return this.#version?.programs.length ?? 0;
   }
 
+  get hasXdp(): boolean {
+    return this.#version?.hasXdp ?? false;
+  }
+
   get attached(): readonly PlacedHook[] {
     const linked = this.#placement.attached.flatMap((each) => ("family" in each ? [each] : []));
     return [...linked, ...(this.#asked?.attached ?? [])];

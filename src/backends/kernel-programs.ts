@@ -34,6 +34,7 @@ export function kernelLayout(): KernelLayout {
         shift: btf.member("sk_buff", "ip_summed").offsetBits % 8,
       },
     },
+    xdp_buff: { data: at("xdp_buff", "data"), data_end: at("xdp_buff", "data_end") },
     net_device: { ifindex: at("net_device", "ifindex") },
     nf_conn: { mark: at("nf_conn", "mark"), status: at("nf_conn", "status") },
   };
@@ -48,6 +49,7 @@ export const PROGRAM_TYPES = {
   match: { type: BPF_PROG_TYPE.BPF_PROG_TYPE_SOCKET_FILTER },
   rule: { type: BPF_PROG_TYPE.BPF_PROG_TYPE_SOCKET_FILTER },
   tcx: { type: BPF_PROG_TYPE.BPF_PROG_TYPE_SCHED_CLS },
+  xdp: { type: BPF_PROG_TYPE.BPF_PROG_TYPE_XDP },
 } as const;
 
 export interface KernelSettings {

@@ -16,8 +16,8 @@ import { DEFAULT_BUDGET } from "../lua/state.ts";
 import { logLines, oneLine } from "../runtime/runtime.ts";
 import type { Diagnostic, EventSink, Script } from "./backend.ts";
 import { HooksRefused, LoadedScript } from "./compile-script.ts";
-import { attachAtDevices, devicesOf } from "./device-links.ts";
-import { type EbpfCounters, type EbpfOptions, PinRequired } from "./ebpf-options.ts";
+import { attachAtDevices, attachAtFrames, devicesOf } from "./device-links.ts";
+import { DevicesRequired, type EbpfCounters, type EbpfOptions, PinRequired } from "./ebpf-options.ts";
 import { KernelPrograms, kernelLayout } from "./kernel-programs.ts";
 import { LiveKernel } from "./live-kernel.ts";
 import { attachHooks, inOrder, type ProgramAtHook } from "./netfilter-links.ts";
@@ -35,6 +35,7 @@ const hasLinks = (): boolean => refusalOf("BPF_PROG_TYPE_NETFILTER", "") === und
 
 export class KernelScript {
   readonly matches: readonly MatchExtension[];
+  readonly hasXdp: boolean;
   /** What cannot be compiled: packets that come there go to user space. */
   readonly left: readonly Diagnostic[];
   /** The hooks' programs. */
@@ -62,6 +63,11 @@ export class KernelScript {
       const { tcx } = options;
       const { matches } = loaded;
       this.matches = matches;
+      this.hasXdp = loaded.xdp !== undefined;
+      if (this.hasXdp && options.xdp === undefined)
+        throw new DevicesRequired("xdp.attach needs the devices whose frames it gets: --xdp DEV,…");
+      if (!this.hasXdp && options.xdp !== undefined)
+        throw new DevicesRequired("the script attaches nothing to frames (xdp.attach), --xdp means nothing");
       if (matches.length > 0 && options.pin === undefined)
         throw new PinRequired(`rules find the match '${matches[0]!.name}' by its path`);
       loaded.enter();
@@ -98,6 +104,7 @@ export class KernelScript {
       const devices = tcx === undefined ? undefined : devicesOf(kernel.devices, tcx);
       const nameOf = new Map(kept.programs.map((program, i) => [program, compiled.hooks[i]!.name]));
       const names = matchFiles(matches);
+      const frames = this.hasXdp ? devicesOf(kernel.devices, options.xdp ?? []) : [];
       this.wanted = [
         ...(this.isAsked ? [] : inOrder(this.programs)).map(({ program, hook }): Wanted => {
           const at = [hook.pf, hook.hooknum, hook.priority, currentNamespaceId()].join("_");
@@ -121,6 +128,16 @@ export class KernelScript {
         ...names.map((key, i): Wanted => {
           const program = kept.programs[this.programs.length + i]!;
           return { name: nameOf.get(program)!, form: "match", key, program };
+        }),
+        ...(this.hasXdp ? [kept.programs.at(-1)!] : []).map((program): Wanted => {
+          return {
+            name: nameOf.get(program)!,
+            form: "xdp",
+            key: `xdp_${currentNamespaceId()}`,
+            program,
+            devices: frames.map(({ index }) => index),
+            attach: (stub: KernelProgram) => attachAtFrames(stub, frames),
+          };
         }),
       ];
     } catch (error) {

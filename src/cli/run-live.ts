@@ -1,7 +1,7 @@
 /** `moonhook run` on live packets, in the kernel or from user space: until Ctrl-C. */
 
 import type { Counters, EventSink, LogEvent, Script } from "../backends/backend.ts";
-import { type EbpfOptions, type EbpfRunning, ebpf, PinRequired } from "../backends/ebpf.ts";
+import { DevicesRequired, type EbpfOptions, type EbpfRunning, ebpf, PinRequired } from "../backends/ebpf.ts";
 import { type NfqueueOptions, nfqueue } from "../backends/nfqueue.ts";
 import { isPinName, isPinned } from "../backends/pinned-hooks.ts";
 import { diagnosticLine } from "./diagnostics.ts";
@@ -218,7 +218,8 @@ async function tryInKernel(
     return started;
   } catch (error) {
     const reasons = reasonsAgainst(script, error);
-    if (reasons === undefined || error instanceof PinRequired) throw error;
+    if (reasons === undefined || error instanceof PinRequired || error instanceof DevicesRequired)
+      throw error;
     return reasons;
   }
 }
@@ -242,7 +243,11 @@ async function startInKernel(
   return {
     finished: running.finished,
     what: () =>
-      [counted(running.hookCount, "hook"), counted(running.matches.length, "match", "matches")]
+      [
+        counted(running.hookCount, "hook"),
+        counted(running.matches.length, "match", "matches"),
+        running.hasXdp ? "1 function on frames" : "",
+      ]
         .filter((text) => text !== "")
         .join(", "),
     where: ` in the kernel${at === "" ? "" : ` at ${at}`}`,
@@ -262,6 +267,9 @@ function tell(script: Script, running: EbpfRunning, { netns }: LiveOptions, say:
       say(
         `the hook at ${familyName(family)} ${hookName(hooknum)} has priority ${priority}, for ${wanted} is taken`,
       );
+  for (const { device, isGeneric } of running.atDevices)
+    if (isGeneric === true)
+      say(`the driver of ${device} cannot run programs on frames, the stack does it behind the driver`);
   for (const each of running.left) say(diagnosticLine(script, each));
   for (const match of running.matches) for (const text of matchLines(match, netns)) say(text);
 }

@@ -4,7 +4,7 @@ import { USERARGS_BYTES } from "../kernel/extensions.ts";
 import type { RuntimeContext } from "../runtime/runtime.ts";
 import { parseIpv4 } from "../wire/ipv4.ts";
 import { parseIpv6 } from "../wire/ipv6.ts";
-import { attachOption, RUN_ATTACH_OPTION } from "./attach-option.ts";
+import { attachOption, deviceNames, RUN_ATTACH_OPTION } from "./attach-option.ts";
 import { jsonPrinter, quietPrinter, textPrinter } from "./event-printer.ts";
 import { usageFailure } from "./failure.ts";
 import type { Streams, Subcommand } from "./main.ts";
@@ -19,7 +19,7 @@ const HINT = "Try 'moonhook run --help'.";
 /** Options that mean something on one backend only. */
 const SIM_ONLY = ["pcap", "write", "local", "rules", "rules6", "counters"];
 const NFQUEUE_ONLY = ["fail"];
-const EBPF_ONLY = ["pin", "replace", "attach", "userargs"];
+const EBPF_ONLY = ["pin", "replace", "attach", "xdp", "userargs"];
 const FOREIGN: Readonly<Record<string, readonly string[]>> = {
   sim: ["netns", ...NFQUEUE_ONLY, ...EBPF_ONLY],
   nfqueue: [...SIM_ONLY, ...EBPF_ONLY],
@@ -59,6 +59,10 @@ const commandLine: CommandLine = {
     },
     replace: { help: "ebpf: with --pin, in the place of what runs under this name, without a gap" },
     attach: RUN_ATTACH_OPTION,
+    xdp: {
+      value: "DEV,…",
+      help: "ebpf: the function of xdp.attach runs on the frames of these devices, or of 'all'",
+    },
     userargs: {
       value: "TEXT",
       help: "ebpf: what rules give the script's matches, filled up with zeros to 256 bytes",
@@ -95,12 +99,13 @@ async function run(line: ParsedLine, streams: Streams): Promise<number> {
   const on = stringOption(line, "on") ?? "auto";
   const pinned = stringOption(line, "pin");
   const attach = stringOption(line, "attach");
+  const xdp = stringOption(line, "xdp");
   const backend =
     on !== "auto"
       ? on
       : pcap !== undefined
         ? "sim"
-        : pinned !== undefined || attach !== undefined
+        : pinned !== undefined || attach !== undefined || xdp !== undefined
           ? "ebpf"
           : "live";
   const foreign = FOREIGN[backend]!.find((option) => line.values[option] !== undefined);
@@ -137,6 +142,7 @@ async function run(line: ParsedLine, streams: Streams): Promise<number> {
       ...(pinned === undefined ? {} : { pin: pinned, replace }),
       ...userargsOption(line),
       ...(attach === undefined ? {} : attachOption(attach, HINT)),
+      ...(xdp === undefined ? {} : { xdp: xdp === "all" ? [] : deviceNames("xdp", xdp, HINT) }),
     } as const;
     return runLive(script, options, printer, streams);
   }
