@@ -14,7 +14,7 @@ const MISSING_MODULES: ReadonlySet<string> = new Set(
   (
     "bpf bpf.map completion cpu crypto darken device fifo hid lighten lunatik lunatik.runner luaxt mailbox nat " +
     "netlink notifier probe signal socket socket.inet socket.raw socket.unix struct syscall syscall.table thread " +
-    "util xdp class"
+    "util class"
   ).split(" "),
 );
 

@@ -15,6 +15,7 @@ import { whatHooksKeep } from "../compiler/what-hooks-keep.ts";
 import type { SourceSpan } from "../ebpf/program-builder.ts";
 import { type Extension, type MatchExtension, USERARGS_BYTES } from "../kernel/extensions.ts";
 import type { HookRegistration, Kernel } from "../kernel/kernel.ts";
+import type { XdpProgram } from "../kernel/xdp.ts";
 import { liveBytes } from "../linux/memory-meter.ts";
 import { fileReader } from "../linux/script-files.ts";
 import { displayName } from "../lua/position.ts";
@@ -58,6 +59,9 @@ export class EntryRefused extends Error {
   override readonly name = "EntryRefused";
 }
 
+/** What becomes a program. */
+type Compilable = HookRegistration | MatchExtension | XdpProgram;
+
 /** How hooks get their packets: as links of netfilter, or asked by rules. */
 export type HookForm = "netfilter" | "rule" | "tcx";
 
@@ -75,6 +79,8 @@ export class LoadedScript {
   readonly hooks: readonly HookRegistration[];
   /** Matches and targets, in the same order. */
   readonly extensions: readonly Extension[];
+  /** What runs on frames at devices. */
+  readonly #xdp: () => XdpProgram | undefined;
   readonly #userargs: string;
   readonly #script: Script;
   /** Every file that was read, by chunk name. */
@@ -85,6 +91,7 @@ export class LoadedScript {
     this.#script = script;
     this.hooks = noteHooks(kernel);
     this.extensions = noteExtensions(kernel);
+    this.#xdp = noteXdp(kernel);
     this.#userargs = (options.userargs ?? "").padEnd(USERARGS_BYTES, "\0");
     const read = script.readFile ?? fileReader(script.path);
     const { context, budget, loadBudget, memoryLimitBytes } = options;
@@ -109,6 +116,10 @@ export class LoadedScript {
     return this.extensions.filter((each) => each.kind === "match");
   }
 
+  get xdp(): XdpProgram | undefined {
+    return this.#xdp();
+  }
+
   /** Tells the matches that rules are to come. Throws `EntryRefused` when one does not want them. */
   enter(): void {
     for (const match of this.matches)
@@ -117,7 +128,7 @@ export class LoadedScript {
   }
 
   /**
-   * All hooks, as programs of netfilter or at devices, then all matches, as programs. Throws `HooksRefused` when one of
+   * All hooks, as programs of netfilter or at devices, then all matches, then what xdp.attach got, as programs. Throws `HooksRefused` when one of
    * them, or a part of one, cannot be compiled.
    */
   compile(layout: KernelLayout, form: HookForm = "netfilter"): CompiledScript {
@@ -131,7 +142,7 @@ export class LoadedScript {
       ...this.extensions.flatMap((each) => whyNoProgram(each)).map((each) => this.#refused(each)),
     );
     if (diagnostics.length > 0) throw new HooksRefused(diagnostics);
-    const compiled = this.#compile([...this.hooks, ...this.matches], layout, form);
+    const compiled = this.#compile(this.#all, layout, form);
     const refusals = "refusals" in compiled ? compiled.refusals : this.#each(layout, form);
     if (refusals.length > 0 || !("hooks" in compiled))
       throw new HooksRefused(refusals.toSorted(byPlace).map((refusal) => this.#refused(refusal)));
@@ -164,6 +175,7 @@ export class LoadedScript {
       nameOf: (f: LuaFunction) => natives.nameOf(f),
       native: (name: string) => natives.native(name),
     };
+    if (this.xdp !== undefined) return { reason: "frames at devices cannot wait for user space" };
     if (this.matches.length > 0) return { reason: "rules that ask a match cannot wait for user space" };
     if (!this.hooks.every((hook) => typeof hookOf(hook) === "function")) return {};
     const hooks = this.hooks.map((hook) => hookOf(hook) as LuaFunction);
@@ -182,6 +194,10 @@ export class LoadedScript {
     if (compiled.hooks.some(({ printsTwice }) => printsTwice))
       return { reason: "what is printed before would be printed twice" };
     return { compiled };
+  }
+
+  get #all(): Compilable[] {
+    return [...this.hooks, ...this.matches, ...(this.xdp === undefined ? [] : [this.xdp])];
   }
 
   /** What user space is left with, as `check` shows it. */
@@ -226,7 +242,7 @@ export class LoadedScript {
   }
 
   #compile(
-    registered: readonly (HookRegistration | MatchExtension)[],
+    registered: readonly Compilable[],
     layout: KernelLayout,
     form: HookForm,
     punts = false,
@@ -240,6 +256,7 @@ export class LoadedScript {
     const name = programName(this.#script.path);
     const sources = registered.map((each, i): ProgramSource => {
       const own = registered.length === 1 ? name : `${name.slice(0, 12)}_${i + 1}`;
+      if ("callback" in each) return { name: own, form: "xdp", callback: each.callback as LuaFunction };
       return "kind" in each
         ? { name: own, form: "match", match: matchOf(each) as LuaFunction, userargs: this.#userargs }
         : { name: own, ...placeOf(each, form), punts, hook: hookOf(each) as LuaFunction, mark: each.mark };
@@ -255,7 +272,7 @@ export class LoadedScript {
   /** What is in the way, hook by hook: the first of them would hide the others. */
   #each(layout: KernelLayout, form: HookForm): Refusal[] {
     const found: Refusal[] = [];
-    for (const registered of [...this.hooks, ...this.matches]) {
+    for (const registered of this.#all) {
       const compiled = this.#compile([registered], layout, form);
       for (const refusal of "hooks" in compiled ? compiled.refusals : [compiled])
         if (!found.some((other) => isSame(other, refusal))) found.push(refusal);
@@ -343,6 +360,18 @@ function noteExtensions(kernel: Kernel): Extension[] {
     };
   };
   return extensions;
+}
+
+/** The runtime takes back what another one replaces. */
+function noteXdp(kernel: Kernel): () => XdpProgram | undefined {
+  let current: XdpProgram | undefined;
+  kernel.registerXdp = (program) => {
+    current = program;
+    return () => {
+      if (current === program) current = undefined;
+    };
+  };
+  return () => current;
 }
 
 function noteHooks(kernel: Kernel): HookRegistration[] {

@@ -4,7 +4,7 @@
  * behind the programs that are there already, in the order of their priorities.
  */
 
-import { attachTcx, type KernelLink } from "../linux/bpf.ts";
+import { attachTcx, attachXdp, type KernelLink, type KernelProgram } from "../linux/bpf.ts";
 import { ErrnoError } from "../linux/errors.ts";
 import type { Link } from "../linux/route.ts";
 import { directionOf } from "./compile-script.ts";
@@ -16,6 +16,8 @@ export interface DeviceHook {
   readonly device: string;
   readonly where: "ingress" | "egress" | "xdp";
   readonly link: KernelLink;
+  /** Of XDP: not the driver runs it, but the stack behind it. */
+  readonly isGeneric?: boolean;
 }
 
 /**
@@ -46,6 +48,31 @@ export function attachAtDevices(programs: readonly ProgramAtHook[], devices: rea
         const direction = directionOf(hook.hooknum)!;
         const link = attachTcx({ program, ifindex: index, direction });
         attached.push({ device: name, where: direction, link });
+      }
+    return attached;
+  } catch (error) {
+    for (const { link } of attached) link.close();
+    throw error;
+  }
+}
+
+/** What another mode would not change. */
+const FINAL: readonly string[] = ["EBUSY", "EEXIST", "EPERM", "ENODEV", "ENOMEM"];
+
+/** Runs a program on the frames of each device: in the driver, or behind it where the driver cannot. As `attachAtDevices`. */
+export function attachAtFrames(program: KernelProgram, devices: readonly Link[]): DeviceHook[] {
+  const attached: DeviceHook[] = [];
+  const attach = (ifindex: number, device: string, isGeneric: boolean): void => {
+    const link = attachXdp({ program, ifindex, mode: isGeneric ? "generic" : "native" });
+    attached.push({ device, where: "xdp", link, isGeneric });
+  };
+  try {
+    for (const { index, name } of devices)
+      try {
+        attach(index, name, false);
+      } catch (error) {
+        if (!(error instanceof ErrnoError) || FINAL.includes(error.code)) throw error;
+        attach(index, name, true);
       }
     return attached;
   } catch (error) {

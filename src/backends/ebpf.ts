@@ -7,91 +7,29 @@
  * counted; a priority that something else has is moved; a packet that a program cannot decide is accepted, and the log says so.
  */
 
-import { refusalOf } from "../bpf/probes.ts";
-import type { CompiledScript } from "../compiler/compile-hooks.ts";
-import { eventText } from "../compiler/event-text.ts";
-import { EXAMPLE_LAYOUT, MAPS } from "../compiler/target.ts";
-import { type KernelMap, RingBufferReader } from "../linux/bpf.ts";
+import { EXAMPLE_LAYOUT } from "../compiler/target.ts";
 import { requireCapability } from "../linux/capabilities.ts";
-import { atomicTimeOffset } from "../linux/clock.ts";
-import { UnsupportedError } from "../linux/errors.ts";
 import { whyNoSystemCalls } from "../linux/ffi.ts";
 import { withinNamespace } from "../linux/netns.ts";
 import { LuaError, ScriptAbort } from "../lua/error.ts";
-import { DEFAULT_BUDGET } from "../lua/state.ts";
-import { logLines, oneLine } from "../runtime/runtime.ts";
-import type { Backend, Diagnostic, EventSink, Running, Script } from "./backend.ts";
+import { AskedHooks } from "./asked-hooks.ts";
+import type { Backend, Diagnostic, EventSink, Script } from "./backend.ts";
 import { checkScript } from "./check-script.ts";
-import { HooksRefused, LoadedScript, type LoadOptions } from "./compile-script.ts";
-import { attachAtDevices, type DeviceHook, devicesOf } from "./device-links.ts";
-import { type HookRules, putRules } from "./hook-rules.ts";
-import { KernelPrograms, kernelLayout } from "./kernel-programs.ts";
-import { LiveKernel } from "./live-kernel.ts";
+import { HooksRefused, LoadedScript } from "./compile-script.ts";
+import type { DeviceHook } from "./device-links.ts";
+import type { EbpfCounters, EbpfOptions, EbpfRunning, OfferedMatch } from "./ebpf-options.ts";
+import { KernelScript } from "./kernel-script.ts";
 import { kernelToLoadWith } from "./loading-kernel.ts";
-import { type AttachedHook, attachHooks, type PlacedHook, type ProgramAtHook } from "./netfilter-links.ts";
-import { type NfqueueRunning, nfqueue } from "./nfqueue.ts";
-import { type PinnedMatch, pinHooks } from "./pinned-hooks.ts";
-import { mayAskForConnections } from "./script-mentions.ts";
-import { moveToMaps } from "./shared-tables.ts";
-import { trackConnections } from "./tracking.ts";
+import type { PlacedHook } from "./netfilter-links.ts";
+import { isPinned, matchFiles, PinFolder } from "./pinned-hooks.ts";
+import { Placement } from "./placement.ts";
 
-export interface EbpfOptions extends LoadOptions {
-  /** Name of the network namespace, or a path to one; default: that of this process. */
-  readonly netns?: string;
-  /** How hooks get packets; default: links where the kernel has them, otherwise rules. */
-  readonly attach?: "links" | "rules";
-  /** Keeps the hooks under this name when the process ends. */
-  readonly pin?: string;
-  /** Hooks run at these devices (none: at all) instead of in netfilter, and may change packets. */
-  readonly tcx?: readonly string[];
-}
-
-/** What can be counted without slowing packets down. */
-export interface EbpfCounters {
-  /** Hook runs that ended in a script error or undecided. */
-  errors: number;
-  /** Lines of the log that came faster than they were read. */
-  lost: number;
-  /** Packets that were left to user space; absent when the programs decide all. */
-  punted?: number;
-}
-
-/** A match that rules may ask, and what its script says about such rules. */
-export interface OfferedMatch extends PinnedMatch {
-  /** NFPROTO_*; 0 for IPv4 and IPv6. */
-  readonly family: number;
-  readonly proto: number;
-  readonly hooks: number;
-}
-
-/** Rules find a match by its path: without one nobody could ask it. */
-export class PinRequired extends Error {
-  override readonly name = "PinRequired";
-}
-
-export interface EbpfRunning extends Omit<Running, "counters"> {
-  counters(): EbpfCounters;
-  /** Hooks that the script registered. */
-  readonly hookCount: number;
-  /** Where they run; a hook for both families is there twice. */
-  readonly attached: readonly PlacedHook[];
-  readonly matches: readonly OfferedMatch[];
-  /** What cannot be compiled: packets that come there go to user space. */
-  readonly left: readonly Diagnostic[];
-  /** Where they run at devices. */
-  readonly atDevices: readonly DeviceHook[];
-}
+export * from "./ebpf-options.ts";
 
 export interface EbpfBackend extends Omit<Backend<EbpfOptions>, "start" | "check"> {
   check(script: Script, options?: Pick<EbpfOptions, "tcx">): Diagnostic[];
   start(script: Script, options: EbpfOptions, sink: EventSink): Promise<EbpfRunning>;
 }
-
-/** As many as fit into the ring buffer. */
-const MOST_LAST_LINES = 65_536;
-
-/** How often this process looks after clock and counters. */
-const HOUSEKEEPING_MS = 1000;
 
 export const ebpf: EbpfBackend = {
   name: "ebpf",
@@ -103,9 +41,14 @@ export const ebpf: EbpfBackend = {
    */
   async start(script, options, sink) {
     requireMachine(options);
-    const run = withinNamespace(options.netns, () => new KernelRun(script, options, sink));
-    await run.serveTheRest(script, options);
-    return run;
+    const run = new KernelRun(options, sink);
+    try {
+      await run.replace(script);
+      return run;
+    } catch (error) {
+      await run.stop();
+      throw error;
+    }
   },
 };
 
@@ -152,211 +95,121 @@ function loadProblem(message: string, isExpected: boolean): Diagnostic {
   };
 }
 
-const hasLinks = (): boolean => refusalOf("BPF_PROG_TYPE_NETFILTER", "") === undefined;
-
 class KernelRun implements EbpfRunning {
   readonly finished: Promise<void>;
-  readonly hookCount: number;
-  attached: readonly PlacedHook[] = [];
-  readonly matches: readonly OfferedMatch[];
-  readonly left: readonly Diagnostic[];
-  /** Hooks that leave packets to user space, not yet in place. */
-  #waiting: { readonly programs: readonly ProgramAtHook[]; readonly punted: KernelMap } | undefined;
-  #rules: HookRules | undefined;
-  #queues: NfqueueRunning | undefined;
-  #punted: (() => number) | undefined;
-  #failToFinish!: (error: unknown) => void;
-  readonly atDevices: readonly DeviceHook[] = [];
+  readonly #options: EbpfOptions;
   readonly #sink: EventSink;
-  readonly #undo: (() => void)[] = [];
-  #errors = 0;
-  #lost = 0;
+  /** What outlives the process. */
+  readonly #pins: PinFolder | undefined;
+  /** Programs at places that outlive a version of the script. */
+  readonly #placement: Placement;
+  #version: KernelScript | undefined;
+  /** Hooks of the version that rules ask. */
+  #asked: AskedHooks | undefined;
+  #matches: readonly OfferedMatch[] = [];
+  /** Of the versions before. */
+  #before: EbpfCounters = { errors: 0, lost: 0 };
   #finish!: () => void;
+  #fail!: (error: unknown) => void;
 
-  /** In the namespace where the hooks shall run. */
-  constructor(script: Script, options: EbpfOptions, sink: EventSink) {
+  constructor(options: EbpfOptions, sink: EventSink) {
+    this.#options = options;
     this.#sink = sink;
     this.finished = new Promise((resolve, reject) => {
       this.#finish = resolve;
-      this.#failToFinish = reject;
+      this.#fail = reject;
     });
     // Whoever started us may look at it later than it fails.
     this.finished.catch(() => {});
+    const { pin, replace } = options;
+    this.#pins = pin === undefined ? undefined : new PinFolder(pin);
+    this.#placement = new Placement(
+      replace === true && pin !== undefined && isPinned(pin) ? this.#pins!.open() : [],
+    );
+  }
+
+  get hookCount(): number {
+    return this.#version?.programs.length ?? 0;
+  }
+
+  get hasXdp(): boolean {
+    return this.#version?.hasXdp ?? false;
+  }
+
+  get attached(): readonly PlacedHook[] {
+    const linked = this.#placement.attached.flatMap((each) => ("family" in each ? [each] : []));
+    return [...linked, ...(this.#asked?.attached ?? [])];
+  }
+
+  get atDevices(): readonly DeviceHook[] {
+    return this.#placement.attached.flatMap((each) => ("device" in each ? [each] : []));
+  }
+
+  get matches(): readonly OfferedMatch[] {
+    return this.#matches;
+  }
+
+  get left(): readonly Diagnostic[] {
+    return this.#version?.left ?? [];
+  }
+
+  async replace(script: Script): Promise<void> {
+    const options = this.#options;
+    const version = withinNamespace(options.netns, () => new KernelScript(script, options, this.#sink));
+    let asked: AskedHooks | undefined;
     try {
-      const kernel = this.#until(new LiveKernel((level, text) => sink.log({ type: "log", level, text })));
-      const loaded = this.#until(new LoadedScript(script, kernel, options));
-      this.hookCount = loaded.hooks.length;
-      const { tcx } = options;
-      const { matches } = loaded;
-      if (matches.length > 0 && options.pin === undefined)
-        throw new PinRequired(`rules find the match '${matches[0]!.name}' by its path`);
-      loaded.enter();
-      const asksRules = tcx === undefined && (options.attach ?? (hasLinks() ? "links" : "rules")) === "rules";
-      if (asksRules && options.pin !== undefined && loaded.hooks.length > 0)
-        throw new UnsupportedError("hooks that rules ask cannot be pinned", "leave --pin out");
-      if (kernel.conntrack.started || mayAskForConnections(script.source)) this.#track(loaded, options);
-      const compiled = this.#compile(loaded, options, asksRules);
-      this.left = loaded.leftToUserSpace(compiled);
-      const timeOffset = atomicTimeOffset();
-      const settings = { budget: BigInt(options.budget ?? DEFAULT_BUDGET), timeOffsetNs: timeOffset() };
-      const kept = this.#until(
-        new KernelPrograms(compiled, settings, { lineText: (span) => loaded.lineText(span) }),
+      // Where rules ask, both versions do for a moment.
+      if (version.isAsked)
+        asked = await AskedHooks.put(script, version, options, this.#sink, (error) => this.#fail(error));
+      withinNamespace(options.netns, () =>
+        this.#placement.replace(
+          version.wanted,
+          this.#version?.wanted.map(({ program }) => program) ?? [],
+          this.#pins && ((places) => this.#pins!.keep(places)),
+        ),
       );
-      this.#undo.push(moveToMaps(compiled.sharedTables, kept.maps));
-      const events = kept.maps[MAPS.events];
-      if (events !== undefined) {
-        const reader = this.#until(new RingBufferReader(events));
-        const take = (record: Uint8Array) =>
-          this.#take(() => eventText(loaded.runtime.state, compiled.sites, record));
-        reader.watch(take);
-        // What was printed before the hooks went is still read; pinned ones go on printing.
-        this.#undo.push(() => reader.read(take, MOST_LAST_LINES));
-      }
-      const timer = setInterval(() => {
-        kept.setTimeOffset(timeOffset());
-        this.#lost = kept.lostEvents();
-      }, HOUSEKEEPING_MS);
-      this.#undo.push(() => {
-        clearInterval(timer);
-        this.#lost = kept.lostEvents();
-      });
-      const programs = loaded.hooks.map((hook, i) => ({ program: kept.programs[i]!, hook }));
-      const asked = matches.map(({ name }, i) => ({ name, program: kept.programs[programs.length + i]! }));
-      let placed: readonly (AttachedHook | DeviceHook)[] = [];
-      const { punted } = kept.maps;
-      if (punted !== undefined) {
-        this.#waiting = { programs, punted };
-        this.#punted = () => kept.punted();
-        this.#undo.push(() => {
-          const count = kept.punted();
-          this.#punted = () => count;
-        });
-      } else if (tcx !== undefined) {
-        this.atDevices = attachAtDevices(programs, devicesOf(kernel.devices, tcx));
-        placed = this.atDevices;
-      } else if (asksRules) {
-        this.attached = this.#until(putRules(programs)).placed;
-      } else {
-        const attached = attachHooks(programs);
-        this.attached = attached;
-        placed = attached;
-      }
-      const links = placed.map(({ link }) => link);
-      for (const link of links) this.#until(link);
-      const pinned = options.pin === undefined ? [] : pinHooks(options.pin, links, asked, kept.maps);
-      this.matches = pinned.map((each, i) => {
-        const { family, proto, hooks } = matches[i]!;
-        return { ...each, family, proto, hooks };
-      });
     } catch (error) {
-      this.#close();
+      await asked?.stop();
+      version.close();
       throw error;
     }
-  }
-
-  /** The hooks will find connections. For matches it is the rules that ask them that must see to it. */
-  #track({ hooks }: LoadedScript, { pin }: EbpfOptions): void {
-    if (hooks.length === 0) return;
-    if (pin !== undefined)
-      throw new UnsupportedError(
-        "hooks that ask for connections cannot be pinned",
-        "what has the kernel track them ends with this process: leave --pin out",
-      );
-    this.#until(trackConnections());
-  }
-
-  #compile(loaded: LoadedScript, { pin, tcx }: EbpfOptions, asksRules: boolean): CompiledScript {
-    const layout = kernelLayout();
-    if (tcx !== undefined) return loaded.compile(layout, "tcx");
-    const form = asksRules ? "rule" : "netfilter";
-    if (pin === undefined) return loaded.compileOrPunt(layout, form);
-    try {
-      return loaded.compile(layout, form);
-    } catch (error) {
-      if (!(error instanceof HooksRefused)) throw error;
-      throw error.withoutPunt("pinned hooks have no process that could take them");
-    }
-  }
-
-  /** Puts hooks that leave packets to user space in place, once somebody takes them. Leaves nothing behind when it throws. */
-  async serveTheRest(script: Script, options: EbpfOptions): Promise<void> {
-    const { context, budget, loadBudget, memoryLimitBytes, netns } = options;
-    if (this.#waiting === undefined) return;
-    const { programs, punted } = this.#waiting;
-    try {
-      const only = programs.map((_, i) => i);
-      const queues = await nfqueue.start(
-        script,
-        {
-          only,
-          ...(netns === undefined ? {} : { netns }),
-          ...(context === undefined ? {} : { context }),
-          ...(budget === undefined ? {} : { budget }),
-          ...(loadBudget === undefined ? {} : { loadBudget }),
-          ...(memoryLimitBytes === undefined ? {} : { memoryLimitBytes }),
-        },
-        { log: (event) => this.#sink.log(event) },
-      );
-      this.#queues = queues;
-      queues.finished.catch((error) => this.#failToFinish(error));
-      const asking = programs.map((each, i) => ({ ...each, queue: queues.stations[i]!.queue }));
-      this.#rules = withinNamespace(netns, () => putRules(asking, punted));
-      this.attached = this.#rules.placed;
-    } catch (error) {
-      await this.stop();
-      throw error;
-    }
+    this.#pins?.keepMaps(version.maps);
+    const files = matchFiles(version.matches);
+    this.#matches = version.matches.map(({ name, family, proto, hooks }, i) => ({
+      name,
+      path: this.#pins?.matchPath(files[i]!) ?? "",
+      family,
+      proto,
+      hooks,
+    }));
+    const old = this.#asked;
+    this.#asked = asked;
+    const oldVersion = this.#version;
+    this.#version = version;
+    await old?.stop();
+    if (old !== undefined) this.#before.errors += old.errors;
+    oldVersion?.close();
+    if (oldVersion !== undefined) this.#before = sum(this.#before, oldVersion.counters());
   }
 
   counters(): EbpfCounters {
-    const errors = this.#errors + (this.#queues?.counters().errors ?? 0);
-    const counters = { errors, lost: this.#lost };
-    return this.#punted === undefined ? counters : { ...counters, punted: this.#punted() };
+    const counters = sum(this.#before, this.#version?.counters() ?? { errors: 0, lost: 0 });
+    return { ...counters, errors: counters.errors + (this.#asked?.errors ?? 0) };
   }
 
-  /** Rules first, then the packets that are queued already: nothing held is lost. */
   async stop(): Promise<void> {
-    const rules = this.#rules;
-    this.#rules = undefined;
     try {
-      rules?.quiesce();
-      await this.#queues?.stop();
+      await this.#asked?.stop();
     } finally {
-      rules?.close();
-      this.#close();
+      this.#placement.close();
+      this.#version?.close();
       this.#finish();
     }
   }
-
-  /** Closes it at the end, the last first. */
-  #until<T extends { close(): void }>(object: T): T {
-    this.#undo.push(() => object.close());
-    return object;
-  }
-
-  #close(): void {
-    for (const undo of this.#undo.splice(0).reverse()) undo();
-  }
-
-  #take(read: () => ReturnType<typeof eventText>): void {
-    let event: ReturnType<typeof eventText>;
-    try {
-      event = read();
-    } catch (error) {
-      // A mistake of ours must not end the reading.
-      this.#fail(
-        `internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
-      );
-      return;
-    }
-    if (event.kind === "print")
-      for (const text of logLines(event.text)) this.#sink.log({ type: "log", level: "info", text });
-    else if (event.kind === "error") this.#fail(event.text);
-    else this.#fail(`cannot decide this packet in the kernel, ${event.text}`);
-  }
-
-  #fail(text: string): void {
-    this.#errors++;
-    this.#sink.log({ type: "log", level: "error", text: oneLine(text) });
-  }
 }
+
+const sum = (a: EbpfCounters, b: EbpfCounters): EbpfCounters => ({
+  errors: a.errors + b.errors,
+  lost: a.lost + b.lost,
+  ...(a.punted === undefined && b.punted === undefined ? {} : { punted: (a.punted ?? 0) + (b.punted ?? 0) }),
+});

@@ -35,13 +35,14 @@ export function kernelLayout(): KernelLayout {
         shift: btf.member("sk_buff", "ip_summed").offsetBits % 8,
       },
     },
+    xdp_buff: { data: at("xdp_buff", "data"), data_end: at("xdp_buff", "data_end") },
     net_device: { ifindex: at("net_device", "ifindex") },
     connection: connectionLayout(btf),
   };
 }
 
 /** What the kernel calls the forms of programs. */
-const TYPES = {
+export const PROGRAM_TYPES = {
   netfilter: {
     type: BPF_PROG_TYPE.BPF_PROG_TYPE_NETFILTER,
     expectedAttachType: BPF_ATTACH_TYPE.BPF_NETFILTER,
@@ -49,6 +50,7 @@ const TYPES = {
   match: { type: BPF_PROG_TYPE.BPF_PROG_TYPE_SOCKET_FILTER },
   rule: { type: BPF_PROG_TYPE.BPF_PROG_TYPE_SOCKET_FILTER },
   tcx: { type: BPF_PROG_TYPE.BPF_PROG_TYPE_SCHED_CLS },
+  xdp: { type: BPF_PROG_TYPE.BPF_PROG_TYPE_XDP },
 } as const;
 
 export interface KernelSettings {
@@ -89,7 +91,7 @@ export class KernelPrograms {
         programs.push(
           loadInKernel(program, {
             name,
-            ...TYPES[form.name],
+            ...PROGRAM_TYPES[form.name],
             maps,
             ...(lineText && { lineText }),
             ...(logLevel !== undefined && { logLevel }),

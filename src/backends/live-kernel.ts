@@ -49,6 +49,13 @@ export class LiveKernel implements Kernel {
     throw new Error(text);
   }
 
+  /** As of extensions. */
+  registerXdp(): () => void {
+    const text = "frames do not come to user space; --on ebpf --xdp DEV,… compiles xdp.attach";
+    this.log("error", `xdp: ${text}`);
+    throw new Error(text);
+  }
+
   random64(): bigint {
     if (this.#randomUsed === RANDOM_BLOCK) {
       globalThis.crypto.getRandomValues(this.#random);

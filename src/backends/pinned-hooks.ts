@@ -1,16 +1,17 @@
 /**
  * Hooks that outlive the process: links and maps of a script under one name,
  *
- *     /sys/fs/bpf/moonhook/NAME/link_0 …   one for each place where a hook runs
- *     /sys/fs/bpf/moonhook/NAME/match_…    what rules name that ask a match
- *     /sys/fs/bpf/moonhook/NAME/map_…      what the programs read and write, for other tools
+ *     /sys/fs/bpf/moonhook/NAME/slot_I_KEY   the program of place I, and what tells the place from others
+ *     /sys/fs/bpf/moonhook/NAME/link_I_J     the links of place I: two for both families, one for each device
+ *     /sys/fs/bpf/moonhook/NAME/match_…      what rules name that ask a match
+ *     /sys/fs/bpf/moonhook/NAME/map_…        what the programs read and write, for other tools
  */
 
 import {
   BPF_FOLDER,
   KernelLink,
   type KernelMap,
-  type KernelProgram,
+  type KernelObject,
   type LinkInfo,
   listPinFolders,
   listPins,
@@ -24,6 +25,8 @@ import {
 } from "../linux/bpf.ts";
 import { ErrnoError } from "../linux/errors.ts";
 import { BPF_ATTACH_TYPE } from "../uapi/bpf.ts";
+import type { Place } from "./placement.ts";
+import { emptySlot, isSlot, programInSlot } from "./program-slot.ts";
 
 const FOLDER = `${BPF_FOLDER}/moonhook`;
 
@@ -57,51 +60,91 @@ export interface PinnedScript {
   readonly matches: readonly PinnedMatch[];
 }
 
-export interface MatchProgram {
-  readonly name: string;
-  readonly program: KernelProgram;
-}
-
 /** The file system takes no dots; whoever lists names wants no blanks. */
 export const isPinName = (name: string): boolean => /^[\w-]{1,64}$/.test(name);
 
 export const isPinned = (name: string): boolean => listPinFolders(FOLDER).includes(name);
 
-/** Pins everything under `name`, or nothing; gives where the matches are. Throws `ErrnoError` EEXIST when the name is taken. */
-export function pinHooks(
-  name: string,
-  links: readonly KernelLink[],
-  matches: readonly MatchProgram[],
-  maps: Readonly<Record<string, KernelMap>>,
-): PinnedMatch[] {
-  mountBpfFolder();
-  if (!listPinFolders(BPF_FOLDER).includes("moonhook")) makePinFolder(FOLDER);
-  const folder = `${FOLDER}/${name}`;
-  makePinFolder(folder);
-  try {
-    for (const [i, link] of links.entries()) pin(link, `${folder}/link_${i}`);
-    const pinned: PinnedMatch[] = [];
-    for (const { name: match, program } of matches) {
-      const path = freePath(`${folder}/${MATCH}${match.replaceAll(/[^\w-]/g, "_")}`, pinned);
-      pin(program, path);
-      pinned.push({ name: match, path });
+/** The files of one name. */
+export class PinFolder {
+  readonly #folder: string;
+  /** It is there, and not somebody else's. */
+  #isOwn = false;
+
+  constructor(name: string) {
+    this.#folder = `${FOLDER}/${name}`;
+  }
+
+  /** Takes over what is there: the places, as far as they are complete. */
+  open(): Place[] {
+    this.#isOwn = true;
+    const places: Place[] = [];
+    for (const { index, key, path } of slotsIn(this.#folder)) {
+      const slot = openPin(path);
+      if (isSlot(slot)) places.push({ index, key, slot, links: linksIn(this.#folder, index), attached: [] });
+      else slot.close();
     }
-    for (const [map, object] of Object.entries(maps)) pin(object, `${folder}/map_${map}`);
-    return pinned;
-  } catch (error) {
-    removeFolder(folder);
-    throw error;
+    return places;
+  }
+
+  /** Has the files of exactly these places. Throws `ErrnoError` EEXIST when the name is taken. */
+  keep(places: readonly Place[]): void {
+    if (places.length === 0) {
+      if (this.#isOwn) removeFolder(this.#folder);
+      this.#isOwn = false;
+      return;
+    }
+    this.#make();
+    const wanted = new Map<string, KernelObject | undefined>(
+      places.flatMap(({ index, key, slot, links, stub }) => [
+        [this.#path(`slot_${index}_${key}`), slot] as const,
+        ...links.map((link, j) => [this.#path(`link_${index}_${j}`), link] as const),
+        ...(key.startsWith(MATCH) ? [[this.#path(key), stub] as const] : []),
+      ]),
+    );
+    const there = new Set(listPins(this.#folder));
+    for (const path of there) if (!wanted.has(path) && !path.startsWith(this.#path(MAP))) unpin(path);
+    for (const [path, object] of wanted) if (object !== undefined && !there.has(path)) pin(object, path);
+  }
+
+  /** Has these maps, and no others. */
+  keepMaps(maps: Readonly<Record<string, KernelMap>>): void {
+    this.#make();
+    for (const path of listPins(this.#folder)) if (path.startsWith(this.#path(MAP))) unpin(path);
+    for (const [name, map] of Object.entries(maps)) pin(map, this.#path(`${MAP}${name}`));
+  }
+
+  /** Where the match of this name, as `matchFiles` gives it, can be asked. */
+  matchPath(file: string): string {
+    return this.#path(file);
+  }
+
+  #path(file: string): string {
+    return `${this.#folder}/${file}`;
+  }
+
+  #make(): void {
+    if (this.#isOwn) return;
+    mountBpfFolder();
+    if (!listPinFolders(BPF_FOLDER).includes("moonhook")) makePinFolder(FOLDER);
+    makePinFolder(this.#folder);
+    this.#isOwn = true;
   }
 }
 
 const MATCH = "match_";
+const MAP = "map_";
 
-/** Revisions of a match have the same name. */
-function freePath(wanted: string, taken: readonly PinnedMatch[]): string {
-  for (let n = 1; ; n++) {
-    const path = n === 1 ? wanted : `${wanted}_${n}`;
-    if (!taken.some((other) => other.path === path)) return path;
+/** A name for the file of each match; revisions of one have the same name. */
+export function matchFiles(matches: readonly { readonly name: string }[]): string[] {
+  const files: string[] = [];
+  for (const { name } of matches) {
+    const wanted = `${MATCH}${name.replaceAll(/[^\w-]/g, "_")}`;
+    let file = wanted;
+    for (let n = 2; files.includes(file); n++) file = `${wanted}_${n}`;
+    files.push(file);
   }
+  return files;
 }
 
 /** What is pinned, by name. */
@@ -113,10 +156,7 @@ export function listPinned(): PinnedScript[] {
   }));
 }
 
-/**
- * Ends the hooks of this name, whoever else holds them; undefined when there are none. Rules that ask one of the matches
- * hold it: they go on asking until they are deleted.
- */
+/** Ends the hooks and matches of this name, whoever else holds them; undefined when there are none. */
 export function stopPinned(name: string): { readonly matches: number } | undefined {
   if (!isPinName(name) || !isPinned(name)) return undefined;
   const folder = `${FOLDER}/${name}`;
@@ -130,6 +170,12 @@ export function stopPinned(name: string): { readonly matches: number } | undefin
     } finally {
       link.close();
     }
+  }
+  // Rules that ask a match hold what they ask.
+  for (const { path } of slotsIn(folder)) {
+    const slot = openPin(path);
+    if (isSlot(slot)) emptySlot(slot);
+    slot.close();
   }
   removeFolder(folder);
   return { matches };
@@ -146,8 +192,18 @@ const matchesIn = (folder: string): PinnedMatch[] =>
     return name.startsWith(MATCH) ? [{ name: name.slice(MATCH.length), path }] : [];
   });
 
-function linksIn(folder: string): KernelLink[] {
+function slotsIn(folder: string): { index: number; key: string; path: string }[] {
   return listPins(folder).flatMap((path) => {
+    const [, index, key] = /^slot_(\d+)_(.*)$/.exec(path.slice(folder.length + 1)) ?? [];
+    return index === undefined ? [] : [{ index: Number(index), key: key!, path }];
+  });
+}
+
+/** The links of all places, or of one. */
+function linksIn(folder: string, index?: number): KernelLink[] {
+  const prefix = index === undefined ? "" : `${folder}/link_${index}_`;
+  return listPins(folder).flatMap((path) => {
+    if (!path.startsWith(prefix)) return [];
     const object = openPin(path);
     if (object instanceof KernelLink) return [object];
     object.close();
@@ -156,21 +212,32 @@ function linksIn(folder: string): KernelLink[] {
 }
 
 function hooksIn(folder: string): PinnedHook[] {
-  return linksIn(folder).flatMap((link) => {
+  return slotsIn(folder).flatMap(({ index, path }) => {
+    const slot = openPin(path);
     try {
-      const info = link.info();
-      const place = placeOf(info);
-      if (place === undefined) return [];
-      const program = openProgram(info.programId);
-      try {
-        return [{ ...place, program: program.info().name }];
-      } finally {
-        program.close();
-      }
+      const id = isSlot(slot) ? programInSlot(slot) : undefined;
+      const name = id === undefined ? "" : nameOf(id);
+      return linksIn(folder, index).flatMap((link) => {
+        try {
+          const place = placeOf(link.info());
+          return place === undefined ? [] : [{ ...place, program: name }];
+        } finally {
+          link.close();
+        }
+      });
     } finally {
-      link.close();
+      slot.close();
     }
   });
+}
+
+function nameOf(id: number): string {
+  const program = openProgram(id);
+  try {
+    return program.info().name;
+  } finally {
+    program.close();
+  }
 }
 
 function placeOf(info: LinkInfo) {

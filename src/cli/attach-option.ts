@@ -27,7 +27,12 @@ export function attachOption(
 export function attachDevices(text: string, hint: string): string[] {
   const parts = /^tcx(?::(.+))?$/.exec(text);
   if (parts === null) throw usageFailure(`--attach cannot be '${text}'; it is tcx, or tcx:DEV,…`, hint);
-  const names = parts[1]?.split(",") ?? [];
-  if (names.includes("")) throw usageFailure(`--attach: a device without a name in '${text}'`, hint);
+  return parts[1] === undefined ? [] : deviceNames("attach", parts[1], hint);
+}
+
+/** The names in a list. */
+export function deviceNames(option: string, text: string, hint: string): string[] {
+  const names = text.split(",");
+  if (names.includes("")) throw usageFailure(`--${option}: a device without a name in '${text}'`, hint);
   return names;
 }

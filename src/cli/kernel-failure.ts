@@ -2,7 +2,7 @@
 
 import type { Script } from "../backends/backend.ts";
 import { EntryRefused, HooksRefused } from "../backends/compile-script.ts";
-import { PinRequired } from "../backends/ebpf.ts";
+import { DevicesRequired, PinRequired } from "../backends/ebpf.ts";
 import { VerifierError } from "../bpf/load.ts";
 import { ErrnoError, UnsupportedError } from "../linux/errors.ts";
 import { diagnosticLine, diagnosticLines } from "./diagnostics.ts";
@@ -50,6 +50,7 @@ export function kernelFailure(script: Script, error: unknown): unknown {
   if (error instanceof EntryRefused) return new CommandFailure(EXIT_FAILED, error.message);
   if (error instanceof PinRequired)
     return usageFailure(`${error.message}: give one with --pin NAME`, "Try 'moonhook run --help'.");
+  if (error instanceof DevicesRequired) return usageFailure(error.message, "Try 'moonhook run --help'.");
   if (error instanceof VerifierError) return new CommandFailure(EXIT_FAILED, error.message, [FAULT_OF_OURS]);
   if (isBtfError(error)) return new CommandFailure(EXIT_MACHINE, error.message);
   return scriptFailure(script, machineFailure(error));

@@ -1,16 +1,17 @@
 /** `moonhook run` on live packets, in the kernel or from user space: until Ctrl-C. */
 
-import type { EventSink, LogEvent, Running, Script } from "../backends/backend.ts";
-import { type EbpfOptions, ebpf, PinRequired } from "../backends/ebpf.ts";
+import type { Counters, EventSink, LogEvent, Script } from "../backends/backend.ts";
+import { DevicesRequired, type EbpfOptions, type EbpfRunning, ebpf, PinRequired } from "../backends/ebpf.ts";
 import { type NfqueueOptions, nfqueue } from "../backends/nfqueue.ts";
 import { isPinName, isPinned } from "../backends/pinned-hooks.ts";
 import { diagnosticLine } from "./diagnostics.ts";
 import type { EventPrinter } from "./event-printer.ts";
-import { EXIT_DONE, usageFailure } from "./failure.ts";
+import { CommandFailure, EXIT_DONE, usageFailure } from "./failure.ts";
 import { kernelFailure, reasonsAgainst } from "./kernel-failure.ts";
 import type { Streams } from "./main.ts";
 import { matchLines } from "./match-lines.ts";
 import { familyName, hookName } from "./netfilter-names.ts";
+import { readScript } from "./script-file.ts";
 import { onStopSignals } from "./signals.ts";
 
 /** Output is buffered for speed; a person who watches wants it soon. */
@@ -22,11 +23,15 @@ export interface LiveOptions extends NfqueueOptions, EbpfOptions {
 
 /** What runs, and what to say about it. */
 interface Started {
-  readonly running: Pick<Running, "stop" | "finished">;
+  /** As that of a run: settles when it has ended, or rejects. */
+  readonly finished: Promise<void>;
   /** "1 hook"; nothing when the script registered none. */
-  readonly what: string;
+  what(): string;
   /** After that. */
   readonly where: string;
+  /** Puts another version of the script in the place of this one; rejects when that cannot be, and nothing has changed. */
+  replace(script: Script): Promise<void>;
+  stop(): Promise<void>;
   summarize(): void;
 }
 
@@ -36,20 +41,26 @@ export async function runLive(
   printer: EventPrinter,
   { out, talk }: Streams,
 ): Promise<number> {
-  checkPin(options.pin);
+  checkPin(options);
   let interrupt = (): void => {};
   const interrupted = new Promise<void>((resolve) => {
     interrupt = resolve;
   });
-  const removeHandlers = onStopSignals(() => interrupt());
+  let again = (): void => {};
+  const removeHandlers = onStopSignals(
+    () => interrupt(),
+    () => again(),
+  );
   const flush = setInterval(() => out.flush(), FLUSH_MS);
   const say = (text: string): void => {
     talk.line(`moonhook: ${text}`);
     talk.flush();
   };
   try {
-    const { running, what, where, summarize } = await start(script, options, printer, say);
-    const place = `${where}${options.netns === undefined ? "" : ` in ${options.netns}`}`;
+    const started = await start(script, options, printer, say);
+    again = oneAtATime(() => replace(started, script, say));
+    const what = started.what();
+    const place = `${started.where}${options.netns === undefined ? "" : ` in ${options.netns}`}`;
     const end =
       options.pin === undefined
         ? "Ctrl-C ends it"
@@ -59,11 +70,11 @@ export async function runLive(
         ? "ready, but the script registered no hook; Ctrl-C ends it"
         : `ready, ${what}${place}; ${end}`,
     );
-    await Promise.race([interrupted, running.finished]);
-    await running.stop();
+    await Promise.race([interrupted, started.finished]);
+    await started.stop();
     // A run that failed by itself says why.
-    await running.finished;
-    summarize();
+    await started.finished;
+    started.summarize();
     return EXIT_DONE;
   } catch (error) {
     throw kernelFailure(script, error);
@@ -73,17 +84,58 @@ export async function runLive(
   }
 }
 
+/** Reads the script again; where it cannot take the place of the old version, that one runs on. */
+async function replace(started: Started, { path }: Script, say: Say): Promise<void> {
+  let script: Script | undefined;
+  try {
+    script = readScript(path);
+    await started.replace(script);
+    say(`replaced, ${started.what() || "the script registered no hook"}${started.where}`);
+  } catch (error) {
+    const failure = script === undefined ? error : kernelFailure(script, error);
+    const [message, ...details] =
+      failure instanceof CommandFailure
+        ? [failure.message, ...failure.details]
+        : [`internal error: ${failure instanceof Error ? (failure.stack ?? failure.message) : failure}`];
+    say(`not replaced, the old version runs on: ${message}`);
+    for (const detail of details) say(detail);
+  }
+}
+
+/** Does it once more after the current time when it is asked for meanwhile, however often. */
+function oneAtATime(action: () => Promise<void>): () => void {
+  let wanted = false;
+  let isBusy = false;
+  return () => {
+    wanted = true;
+    if (isBusy) return;
+    isBusy = true;
+    const next = async (): Promise<void> => {
+      while (wanted) {
+        wanted = false;
+        await action();
+      }
+      isBusy = false;
+    };
+    void next();
+  };
+}
+
 const counted = (n: number, one: string, several = `${one}s`): string =>
   n === 0 ? "" : `${n} ${n === 1 ? one : several}`;
 
-function checkPin(name: string | undefined): void {
-  if (name === undefined) return;
-  if (!isPinName(name))
+function checkPin({ pin, replace }: LiveOptions): void {
+  if (pin === undefined) return;
+  if (!isPinName(pin))
     throw usageFailure(
-      `--pin: '${name}' is no name; letters, digits, '_' and '-' make one`,
+      `--pin: '${pin}' is no name; letters, digits, '_' and '-' make one`,
       "Try 'moonhook run --help'.",
     );
-  if (isPinned(name)) throw usageFailure(`--pin: '${name}' runs already`, `'moonhook stop ${name}' ends it.`);
+  if (replace !== true && isPinned(pin))
+    throw usageFailure(
+      `--pin: '${pin}' runs already`,
+      `'moonhook stop ${pin}' ends it, with --replace this script takes its place.`,
+    );
 }
 
 type Say = (text: string) => void;
@@ -98,17 +150,52 @@ async function start(
   let reasons: readonly string[] = [];
   if (options.on === "auto") {
     const answer = await tryInKernel(script, options, printer, say);
-    if ("running" in answer) return answer;
+    if ("finished" in answer) return answer;
     reasons = answer;
   }
-  const running = await nfqueue.start(script, options, printer);
+  const started = await startInUserSpace(script, options, printer);
   // Not before: where nothing works, one reason is enough.
   for (const reason of reasons) say(`not in the kernel: ${reason}`);
+  return started;
+}
+
+async function startInUserSpace(
+  script: Script,
+  options: LiveOptions,
+  printer: EventPrinter,
+): Promise<Started> {
+  let running = await nfqueue.start(script, options, printer);
+  const before: Counters = { packets: 0, accepted: 0, dropped: 0, modified: 0, errors: 0 };
+  let finish = (): void => {};
+  let fail = (_: unknown): void => {};
+  const finished = new Promise<void>((resolve, reject) => {
+    finish = resolve;
+    fail = reject;
+  });
+  // Looked at later than it may fail.
+  finished.catch(() => {});
+  const watch = (one: typeof running): void => {
+    one.finished.then(() => one === running && finish(), fail);
+  };
+  watch(running);
+  const add = (counters: Counters): Counters => {
+    for (const name of Object.keys(before) as (keyof Counters)[]) before[name] += counters[name];
+    return before;
+  };
   return {
-    running,
-    what: counted(running.stations.length, "hook"),
+    finished,
+    what: () => counted(running.stations.length, "hook"),
     where: "",
-    summarize: () => printer.summary(running.counters()),
+    // For a moment both get each packet, one after the other.
+    async replace(next) {
+      const old = running;
+      running = await nfqueue.start(next, options, printer);
+      watch(running);
+      await old.stop();
+      add(old.counters());
+    },
+    stop: () => running.stop(),
+    summarize: () => printer.summary(add(running.counters())),
   };
 }
 
@@ -131,7 +218,8 @@ async function tryInKernel(
     return started;
   } catch (error) {
     const reasons = reasonsAgainst(script, error);
-    if (reasons === undefined || error instanceof PinRequired) throw error;
+    if (reasons === undefined || error instanceof PinRequired || error instanceof DevicesRequired)
+      throw error;
     return reasons;
   }
 }
@@ -144,12 +232,7 @@ async function startInKernel(
   printer: EventPrinter,
 ): Promise<Started> {
   const running = await ebpf.start(script, options, sink);
-  for (const { family, hooknum, wanted, priority } of running.attached)
-    if (priority !== wanted)
-      say(
-        `the hook at ${familyName(family)} ${hookName(hooknum)} has priority ${priority}, for ${wanted} is taken`,
-      );
-  for (const each of running.left) say(diagnosticLine(script, each));
+  tell(script, running, options, say);
   const places = new Map<string, string[]>();
   for (const { device, where } of running.atDevices) {
     const names = places.get(where) ?? [];
@@ -157,13 +240,36 @@ async function startInKernel(
     if (!names.includes(device)) names.push(device);
   }
   const at = [...places].map(([where, names]) => `${where} of ${names.join(", ")}`).join("; ");
-  for (const match of running.matches) for (const text of matchLines(match, options.netns)) say(text);
   return {
-    running,
-    what: [counted(running.hookCount, "hook"), counted(running.matches.length, "match", "matches")]
-      .filter((text) => text !== "")
-      .join(", "),
+    finished: running.finished,
+    what: () =>
+      [
+        counted(running.hookCount, "hook"),
+        counted(running.matches.length, "match", "matches"),
+        running.hasXdp ? "1 function on frames" : "",
+      ]
+        .filter((text) => text !== "")
+        .join(", "),
     where: ` in the kernel${at === "" ? "" : ` at ${at}`}`,
+    async replace(next) {
+      await running.replace(next);
+      tell(next, running, options, say);
+    },
+    stop: () => running.stop(),
     summarize: () => printer.summary(running.counters()),
   };
+}
+
+/** What may surprise of how a script runs, and how rules ask its matches. */
+function tell(script: Script, running: EbpfRunning, { netns }: LiveOptions, say: Say): void {
+  for (const { family, hooknum, wanted, priority } of running.attached)
+    if (priority !== wanted)
+      say(
+        `the hook at ${familyName(family)} ${hookName(hooknum)} has priority ${priority}, for ${wanted} is taken`,
+      );
+  for (const { device, isGeneric } of running.atDevices)
+    if (isGeneric === true)
+      say(`the driver of ${device} cannot run programs on frames, the stack does it behind the driver`);
+  for (const each of running.left) say(diagnosticLine(script, each));
+  for (const match of running.matches) for (const text of matchLines(match, netns)) say(text);
 }

@@ -4,7 +4,7 @@ import { USERARGS_BYTES } from "../kernel/extensions.ts";
 import type { RuntimeContext } from "../runtime/runtime.ts";
 import { parseIpv4 } from "../wire/ipv4.ts";
 import { parseIpv6 } from "../wire/ipv6.ts";
-import { attachOption, RUN_ATTACH_OPTION } from "./attach-option.ts";
+import { attachOption, deviceNames, RUN_ATTACH_OPTION } from "./attach-option.ts";
 import { jsonPrinter, quietPrinter, textPrinter } from "./event-printer.ts";
 import { usageFailure } from "./failure.ts";
 import type { Streams, Subcommand } from "./main.ts";
@@ -19,7 +19,7 @@ const HINT = "Try 'moonhook run --help'.";
 /** Options that mean something on one backend only. */
 const SIM_ONLY = ["pcap", "write", "local", "rules", "rules6", "counters"];
 const NFQUEUE_ONLY = ["fail"];
-const EBPF_ONLY = ["pin", "attach", "userargs"];
+const EBPF_ONLY = ["pin", "replace", "attach", "xdp", "userargs"];
 const FOREIGN: Readonly<Record<string, readonly string[]>> = {
   sim: ["netns", ...NFQUEUE_ONLY, ...EBPF_ONLY],
   nfqueue: [...SIM_ONLY, ...EBPF_ONLY],
@@ -57,7 +57,12 @@ const commandLine: CommandLine = {
       value: "NAME",
       help: "ebpf: the hooks stay when this process ends, until 'moonhook stop NAME'",
     },
+    replace: { help: "ebpf: with --pin, in the place of what runs under this name, without a gap" },
     attach: RUN_ATTACH_OPTION,
+    xdp: {
+      value: "DEV,…",
+      help: "ebpf: the function of xdp.attach runs on the frames of these devices, or of 'all'",
+    },
     userargs: {
       value: "TEXT",
       help: "ebpf: what rules give the script's matches, filled up with zeros to 256 bytes",
@@ -77,6 +82,7 @@ const commandLine: CommandLine = {
   },
   notes: [
     "Live runs end with Ctrl-C; their rules and hooks end with the process, however it ends, unless they are pinned.",
+    "SIGHUP has a live run read its script again and put it in the place of the old version, without a gap; one that cannot run leaves the old one there. What the old one kept for later packets is gone.",
     "With --attach tcx hooks may change packets: those at PRE_ROUTING run at the ingress of the devices, before conntrack and NAT and before fragments are put together, those at POST_ROUTING at their egress, behind all that; hooks elsewhere are refused. The devices are those that are there at the start.",
     "In the kernel (ebpf) packets are neither reported nor counted, only what scripts print.",
     "Exit status: 0 done, 1 the script or the capture failed, 2 usage, 3 the machine cannot do it.",
@@ -93,12 +99,13 @@ async function run(line: ParsedLine, streams: Streams): Promise<number> {
   const on = stringOption(line, "on") ?? "auto";
   const pinned = stringOption(line, "pin");
   const attach = stringOption(line, "attach");
+  const xdp = stringOption(line, "xdp");
   const backend =
     on !== "auto"
       ? on
       : pcap !== undefined
         ? "sim"
-        : pinned !== undefined || attach !== undefined
+        : pinned !== undefined || attach !== undefined || xdp !== undefined
           ? "ebpf"
           : "live";
   const foreign = FOREIGN[backend]!.find((option) => line.values[option] !== undefined);
@@ -123,15 +130,19 @@ async function run(line: ParsedLine, streams: Streams): Promise<number> {
     const netns = stringOption(line, "netns");
     if (attach === "rules" && pinned !== undefined)
       throw usageFailure("--attach rules: rules end with the process, and cannot be pinned", HINT);
+    const replace = line.values["replace"] === true;
+    if (replace && pinned === undefined)
+      throw usageFailure("--replace needs the name that runs: --pin NAME", HINT);
     const { runLive } = await import("./run-live.ts");
     const options = {
       ...common,
       on: backend === "live" ? "auto" : (backend as "nfqueue" | "ebpf"),
       failClosed: line.values["fail"] === "closed",
       ...(netns === undefined ? {} : { netns }),
-      ...(pinned === undefined ? {} : { pin: pinned }),
+      ...(pinned === undefined ? {} : { pin: pinned, replace }),
       ...userargsOption(line),
       ...(attach === undefined ? {} : attachOption(attach, HINT)),
+      ...(xdp === undefined ? {} : { xdp: xdp === "all" ? [] : deviceNames("xdp", xdp, HINT) }),
     } as const;
     return runLive(script, options, printer, streams);
   }

@@ -24,8 +24,7 @@ async function run({ positionals }: ParsedLine, { talk }: Streams): Promise<numb
         continue;
       }
       talk.line(`moonhook: stopped ${name}`);
-      if (stopped.matches > 0)
-        talk.line("moonhook: rules that ask its matches go on asking them until they are deleted");
+      if (stopped.matches > 0) talk.line("moonhook: rules that ask its matches match nothing from now on");
     }
     if (missing.length === 0) return EXIT_DONE;
     const names = listPinned().map(({ name }) => name);

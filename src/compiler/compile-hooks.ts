@@ -80,11 +80,18 @@ export interface MatchSource {
   readonly userargs: string;
 }
 
-export type ProgramSource = HookSource | MatchSource;
+/** What `xdp.attach` got, for all devices. */
+export interface XdpSource {
+  readonly name: string;
+  readonly form: "xdp";
+  readonly callback: LuaFunction;
+}
+
+export type ProgramSource = HookSource | MatchSource | XdpSource;
 
 /** Where a program runs when its source does not say it: in netfilter, for both families. */
 const placeOf = (source: ProgramSource): Place =>
-  (source.form !== "match" && source.place) || {
+  ("hook" in source && source.place) || {
     form: FORMS[source.form ?? "netfilter"],
     family: NFPROTO.NFPROTO_INET,
     isIngress: false,
@@ -114,6 +121,7 @@ export function compileHooks(
         const specializer = new Specializer(source.name, script, shared, layout, place);
         specializer.mayPunt = source.form === "rule" && source.punts === true;
         if (source.form === "match") specializer.compileMatch(source.match, source.userargs);
+        else if (source.form === "xdp") specializer.compileXdp(source.callback);
         else specializer.compile(source.hook, source.mark);
         const { decides, printsTwice } = specializer;
         return {

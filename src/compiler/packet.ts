@@ -7,6 +7,7 @@
  * | form        | bytes in several pieces                              | writing                                     |
  * |-------------|------------------------------------------------------|---------------------------------------------|
  * | `netfilter`, `match` | their beginning is copied                            | cannot                                      |
+ * | `xdp`       | there are none                                       | by calls                                    |
  * | `tcx`       | the kernel puts their beginning into one piece, and all of them before the first write | by calls; the address is asked for again when bytes may have moved |
  *
  * Where the bytes are is in cells, so that it may differ between paths.
@@ -93,7 +94,7 @@ export abstract class PacketFrame extends Control {
     return this.place.form;
   }
 
-  /** `struct sk_buff` */
+  /** `struct sk_buff`; of a frame that is none yet `struct xdp_buff`. */
   get skb(): Value {
     return this.#skb!;
   }
@@ -114,16 +115,29 @@ export abstract class PacketFrame extends Control {
   /** Packets that are none of the hook's go to `pass`; those whose bytes the kernel does not give go to `failed`. */
   protected openWindow(pass: Join, failed: Join): void {
     const { form } = this.place;
-    const opened = form === FORMS.tcx ? this.#openDevice(pass, failed) : this.#openPacket();
+    const opened =
+      form === FORMS.tcx
+        ? this.#openDevice(pass, failed)
+        : form === FORMS.xdp
+          ? this.#openFrame()
+          : this.#openPacket();
     this.openedAt = opened.base;
     this.cells.set(this.#bytes, { kind: "slice", base: opened.base, offset: 0n, length: opened.limit });
     this.cells.set(this.#length, int(opened.length));
     if (!form.canWrite) return;
     this.cells.set(this.#lead, int(0n));
-    this.cells.set(this.#isOwn, int(0n));
+    this.cells.set(this.#isOwn, int(form === FORMS.xdp ? 1n : 0n));
     this.cells.set(this.spoiled, int(0n));
     this.cells.set(this.copies, int(0n));
     if (this.shared.needs.has("resize")) this.cells.set(this.#extent, int(opened.length));
+  }
+
+  /** A frame from its link header on. The kernel gives none in pieces to programs that did not ask for them. */
+  #openFrame(): Window {
+    const { data, data_end } = this.layout.xdp_buff;
+    const start = this.load(8, this.skb, data);
+    const length = this.#known(this.binary("sub", this.load(8, this.skb, data_end), start), MOST_PACKET);
+    return { base: this.kfunc("bpf_rdonly_cast", [start, 0n], "pointer"), limit: length, length };
   }
 
   #openPacket(): Window {
@@ -320,7 +334,7 @@ export abstract class PacketFrame extends Control {
 
   /** The bytes of the hook's own packet from its network header on. */
   get packet(): Window {
-    if (this.form !== FORMS.tcx) this.shared.require("scratch");
+    if (!this.form.canWrite) this.shared.require("scratch");
     this.shared.require("window");
     this.#keepFromSpoiled();
     const { base, length: limit } = this.cells.get(this.#bytes) as Slice;
@@ -408,6 +422,10 @@ export abstract class PacketFrame extends Control {
    * there.
    */
   storeIntoFrame(at: Operand, from: Value, size: Operand, isBehindLink: boolean, refused: () => void): void {
+    if (this.form === FORMS.xdp) {
+      this.attempt(BPF_FUNC.BPF_FUNC_xdp_store_bytes, [this.context, at, from, size], refused);
+      return;
+    }
     const recompute = BigInt(BPF_STORE_FLAG.BPF_F_RECOMPUTE_CSUM);
     let flags: Operand = recompute;
     if (!isBehindLink) {

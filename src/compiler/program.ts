@@ -2,7 +2,7 @@
 
 import type { Expression, Span } from "../lua/ast.ts";
 import { displayName } from "../lua/position.ts";
-import { BPF_FUNC } from "../uapi/bpf.ts";
+import { BPF_FUNC, XDP } from "../uapi/bpf.ts";
 import { NF_VERDICT } from "../uapi/netfilter.ts";
 import {
   type Abstract,
@@ -217,6 +217,8 @@ export abstract class ProgramFrame extends PacketFrame {
 
   windowOf(object: Packet | View): Window {
     if (object.of === "own") return object.kind === "view" ? this.ownView : this.packet;
+    // The argument of a callback on frames, which is empty.
+    if (this.form === FORMS.xdp) return { ...this.packet, limit: 0n, length: 0n };
     const lead = object.kind === "view" ? object.lead : 0n;
     const page = this.kfunc(
       "bpf_rdonly_cast",
@@ -600,10 +602,19 @@ export abstract class ProgramFrame extends PacketFrame {
     if (this.block === undefined) return;
     const [first = NIL, mark = NIL] = values;
     this.#setMark(mark);
+    this.#decide(first, "nf.action");
+  }
+
+  /** Ends with what the callback of xdp returned. */
+  answer(value: Abstract): void {
+    this.#decide(value, "linux.xdp");
+  }
+
+  #decide(value: Abstract, constants: string): void {
     if (this.block === undefined) return;
-    this.cases(first, (single) => {
+    this.cases(value, (single) => {
       if (single.kind === "text" || single.kind === "slice") {
-        this.#leave("a string as the verdict", "return an integer of nf.action");
+        this.#leave("a string as the verdict", `return an integer of ${constants}`);
         return;
       }
       this.goto(this.#verdicts, [single.kind === "int" ? single : int(0n)]);
@@ -688,6 +699,7 @@ export abstract class ProgramFrame extends PacketFrame {
     const accept = this.#accepted;
     const drop = this.#dropped;
     const punted = new Join();
+    const answered = new Join();
     this.decides = this.#verdicts.paths.length > 0;
     const [verdict] = this.land(this.#verdicts);
     if (this.block !== undefined) {
@@ -696,27 +708,41 @@ export abstract class ProgramFrame extends PacketFrame {
       const narrow = this.binary("arsh", this.binary("lsh", word, 32n), 32n);
       const { low, high } = this.rangeOf(word);
       const c = low >= -(1n << 31n) && high < 1n << 31n ? word : narrow;
-      this.fork(
-        "jgt",
-        c,
-        BigInt(NF_VERDICT.NF_STOP),
-        () => this.goto(accept),
-        () =>
-          this.fork(
-            "jeq",
-            c,
-            BigInt(NF_VERDICT.NF_ACCEPT),
-            () => this.goto(accept),
-            () =>
-              this.fork(
-                "jeq",
-                c,
-                BigInt(NF_VERDICT.NF_DROP),
-                () => this.goto(drop),
-                () => this.punt("a verdict other than DROP and ACCEPT"),
-              ),
-          ),
-      );
+      if (this.place.form === FORMS.xdp)
+        this.fork(
+          "jgt",
+          c,
+          BigInt(XDP.XDP_TX),
+          () => this.punt("a verdict other than ABORTED, DROP, PASS and TX"),
+          () => this.goto(answered, [int(c)]),
+        );
+      else
+        this.fork(
+          "jgt",
+          c,
+          BigInt(NF_VERDICT.NF_STOP),
+          () => this.goto(accept),
+          () =>
+            this.fork(
+              "jeq",
+              c,
+              BigInt(NF_VERDICT.NF_ACCEPT),
+              () => this.goto(accept),
+              () =>
+                this.fork(
+                  "jeq",
+                  c,
+                  BigInt(NF_VERDICT.NF_DROP),
+                  () => this.goto(drop),
+                  () => this.punt("a verdict other than DROP and ACCEPT"),
+                ),
+            ),
+        );
+    }
+    const [answer] = this.land(answered);
+    if (this.block !== undefined) {
+      this.#unlock();
+      this.end({ op: "return", value: (answer as Int).value, span: undefined });
     }
     this.land(this.#traps);
     if (this.block !== undefined) {

@@ -18,6 +18,9 @@ import { openStrings } from "./kept-strings.ts";
 import { matchParameters } from "./match-parameters.ts";
 import { CONFIG } from "./target.ts";
 
+/** No program stands before ours that could give one: no byte of it is ever read. */
+const NO_ARGUMENT: Abstract = { kind: "view", of: "copy", lead: 0n, size: 0n };
+
 /** Trips of a numeric loop that are written out one by one. */
 const MOST_UNROLLED = 16;
 
@@ -40,6 +43,13 @@ export class Specializer extends Expressions {
       text(userargs),
     ]);
     this.matched(matches);
+    this.epilogue();
+  }
+
+  /** Compiles what `xdp.attach` got. Throws as `compile` does. */
+  compileXdp(callback: LuaFunction): void {
+    const [verdict = NIL] = this.#run(callback, undefined, () => [OWN_VIEW, NO_ARGUMENT]);
+    this.answer(verdict);
     this.epilogue();
   }
 

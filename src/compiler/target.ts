@@ -3,14 +3,14 @@
  * so whoever compiles asks BTF), and the memory that its programs share with user space.
  */
 
-import { TCX } from "../uapi/bpf.ts";
+import { TCX, XDP } from "../uapi/bpf.ts";
 import { type ConnectionLayout, EXAMPLE_CONNECTION } from "./connection-layout.ts";
 
 /** Where a program runs: what it is given, and what its results say. */
 export interface ProgramForm {
-  readonly name: "netfilter" | "rule" | "match" | "tcx";
-  /** What its argument points to: the state of a hook, or the packet as socket filters see it. */
-  readonly argument: "bpf_nf_ctx" | "__sk_buff";
+  readonly name: "netfilter" | "rule" | "match" | "tcx" | "xdp";
+  /** What its argument points to: the state of a hook, the packet as socket filters see it, or a frame. */
+  readonly argument: "bpf_nf_ctx" | "__sk_buff" | "xdp_md";
   readonly results: { readonly accept: bigint; readonly drop: bigint };
   /** Bytes, length and mark of the packet may be changed, and packets sent. */
   readonly canWrite: boolean;
@@ -58,6 +58,15 @@ export const FORMS = {
     called: "hook",
     fallback: "it is accepted",
   },
+  /** BPF_PROG_TYPE_XDP at a device: a frame before there is a packet, always in one piece. */
+  xdp: {
+    name: "xdp",
+    argument: "xdp_md",
+    results: { accept: BigInt(XDP.XDP_PASS), drop: BigInt(XDP.XDP_DROP) },
+    canWrite: true,
+    called: "callback",
+    fallback: "it passes",
+  },
 } as const satisfies Record<string, ProgramForm>;
 
 /** Offsets in bytes. */
@@ -81,6 +90,7 @@ export interface KernelLayout {
     /** Two bits of a byte. */
     readonly ip_summed: { readonly offset: number; readonly shift: number };
   };
+  readonly xdp_buff: { readonly data: number; readonly data_end: number };
   readonly net_device: { readonly ifindex: number };
   readonly connection: ConnectionLayout;
 }
@@ -104,6 +114,7 @@ export const EXAMPLE_LAYOUT: KernelLayout = {
     csum_start: 136,
     ip_summed: { offset: 128, shift: 5 },
   },
+  xdp_buff: { data: 0, data_end: 8 },
   net_device: { ifindex: 224 },
   connection: EXAMPLE_CONNECTION,
 };

@@ -6,6 +6,7 @@
 import type { Conntrack } from "./connection.ts";
 import type { Extension } from "./extensions.ts";
 import type { Skb } from "./skb.ts";
+import type { XdpProgram } from "./xdp.ts";
 
 /** Verdict of one hook run; `mark` is the new packet mark (u32), absent when the mark stays. */
 export interface HookOutcome {
@@ -38,6 +39,8 @@ export interface Kernel {
   registerHook(hook: HookRegistration): () => void;
   /** Offers a match or target to rules until the runtime stops; returns the function that takes it back. */
   registerExtension(extension: Extension): () => void;
+  /** Runs it on frames that come in until the runtime stops; returns the function that ends that. */
+  registerXdp(program: XdpProgram): () => void;
   readonly conntrack: Conntrack;
   /** Nanoseconds since the epoch. */
   nowNs(): bigint;

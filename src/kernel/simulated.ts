@@ -10,9 +10,10 @@
  *
  * Connection tracking is two more hooks, at priority −200 and behind all others, that register in the same `HookTable`
  * when somebody needs connections, and address translation four, at −100 and 100. Rule tables (`loadRules`) are hooks
- * there as well; those of table nat are asked by the translation.
+ * there as well; those of table nat are asked by the translation. Programs of `xdp` see frames before PRE_ROUTING.
  */
 
+import { XDP } from "../uapi/bpf.ts";
 import { ICMP } from "../uapi/icmp.ts";
 import { ICMPV6 } from "../uapi/icmpv6.ts";
 import { ETH_P } from "../uapi/if-ether.ts";
@@ -34,6 +35,7 @@ import { Translator } from "./nat/translator.ts";
 import { SeededRandom } from "./random.ts";
 import { parsePrefix, Routes } from "./routes.ts";
 import { Skb } from "./skb.ts";
+import type { XdpProgram } from "./xdp.ts";
 import type { RuleLog, XtEnvironment } from "./xtables/environment.ts";
 import { readU32 } from "./xtables/general.ts";
 import { readTables, type Table } from "./xtables/ruleset.ts";
@@ -120,6 +122,8 @@ export class SimulatedKernel implements Kernel {
     send: (packet, family, cause) => this.#sendLocal(packet, family, cause),
   };
   readonly #addresses = new Map<number, Uint8Array[]>();
+  /** What runs on frames that come in, in this order. */
+  readonly #xdp = new Set<XdpProgram>();
   /** Where the packet being processed came in. */
   #arrivesAt = ETH0;
   #seconds = 0;
@@ -160,9 +164,33 @@ export class SimulatedKernel implements Kernel {
   process(skb: Skb, missingBytes = 0, ifindex = ETH0): PacketOutcome {
     skb.missingBytes = missingBytes;
     this.#arrivesAt = ifindex;
-    const became = this.#pass(skb, missingBytes);
+    const became = this.#atDevice(skb) ?? this.#pass(skb, missingBytes);
     if (this.conntrack.started) this.conntrack.forget(skb);
     return became;
+  }
+
+  /** What programs at the device make of a frame that comes in; undefined when it goes on. */
+  #atDevice(skb: Skb): PacketOutcome | undefined {
+    if (this.#xdp.size === 0 || this.#isOwn(skb)) return undefined;
+    for (const program of this.#xdp) {
+      const verdict = program.run(skb);
+      if (verdict === XDP.XDP_PASS) continue;
+      if (verdict !== XDP.XDP_TX) return OUTCOMES.input.drop;
+      this.forward(skb);
+      return OUTCOMES.input.stolen;
+    }
+    return undefined;
+  }
+
+  /** Whether this machine sends it. */
+  #isOwn({ protocol, length, bytes, netOffset }: Skb): boolean {
+    if (protocol === ETH_P.ETH_P_IP)
+      return length >= ipv4.size && this.local.hasV4(address.sourceV4(bytes, netOffset));
+    return (
+      protocol === ETH_P.ETH_P_IPV6 &&
+      length >= ipv6.size &&
+      this.local.hasV6(bytes, netOffset + address.V6_SOURCE)
+    );
   }
 
   #pass(skb: Skb, missingBytes: number): PacketOutcome {
@@ -392,6 +420,11 @@ export class SimulatedKernel implements Kernel {
 
   registerExtension(extension: Extension): () => void {
     return this.extensions.register(extension);
+  }
+
+  registerXdp(program: XdpProgram): () => void {
+    this.#xdp.add(program);
+    return () => this.#xdp.delete(program);
   }
 
   /** Sets the clock: the time at which the packet being processed was captured. */

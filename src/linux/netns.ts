@@ -1,6 +1,6 @@
 /** Network namespaces, by the names that `ip netns` gives them. */
 
-import { closeSync, openSync, readdirSync } from "node:fs";
+import { closeSync, openSync, readdirSync, statSync } from "node:fs";
 import { CLONE_NEWNET } from "../uapi/netlink-options.ts";
 import { ErrnoError } from "./errors.ts";
 import * as ffi from "./ffi.ts";
@@ -73,3 +73,6 @@ function whatThereIs(): string {
     ? "there is no such namespace, nor any other with a name; 'ip netns add NAME' makes one"
     : `there is no such namespace; there are: ${names.slice(0, 10).join(", ")}${names.length > 10 ? ", …" : ""}`;
 }
+
+/** The number that the kernel gives the namespace of this thread; nobody else has it while something holds it. */
+export const currentNamespaceId = (): number => statSync("/proc/thread-self/ns/net").ino;

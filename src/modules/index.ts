@@ -10,6 +10,7 @@ import { netfilter } from "./netfilter.ts";
 import { rcu } from "./rcu.ts";
 import { set } from "./set.ts";
 import { skb } from "./skb.ts";
+import { xdp } from "./xdp.ts";
 import { xtable } from "./xtable.ts";
 
 export const nativeModules: readonly ModuleDefinition[] = [
@@ -21,6 +22,7 @@ export const nativeModules: readonly ModuleDefinition[] = [
   rcu,
   set,
   xtable,
+  xdp,
   conntrack,
   ...constantModules,
 ];

@@ -221,6 +221,7 @@ export const BPF_FUNC = {
   BPF_FUNC_ringbuf_discard: 133,
   BPF_FUNC_loop: 181,
   BPF_FUNC_strncmp: 182,
+  BPF_FUNC_xdp_store_bytes: 190,
   BPF_FUNC_dynptr_read: 201,
   BPF_FUNC_ktime_get_tai_ns: 208,
 } as const;

@@ -93,6 +93,40 @@ function flood() {
   next();
 }
 
+/**
+ * Sends "bad 1", "bad 2", … until SIGTERM or until there were as many as `texts[0]` says, then "good" until that is
+ * answered: prints how many were sent, and which of them were answered.
+ */
+function steady() {
+  const answers = [];
+  const socket = createSocket(familyOf(host));
+  const most = Number(texts[0]);
+  let sent = 0;
+  let isEnding = false;
+  socket.on("message", (message) => {
+    const text = message.toString("latin1");
+    if (text !== "good") answers.push(text);
+    else {
+      console.log(JSON.stringify({ sent, answers }));
+      process.exit(0);
+    }
+  });
+  const end = () => {
+    const good = () => socket.send("good", PORT, host);
+    good();
+    setInterval(good, 1000);
+  };
+  const next = () => {
+    if (isEnding || sent === most) end();
+    else socket.send(`bad ${++sent}`, PORT, host, () => setImmediate(next));
+  };
+  process.on("SIGTERM", () => {
+    isEnding = true;
+  });
+  socket.on("error", () => {});
+  next();
+}
+
 /** Holds a TCP connection: prints what comes back for each line of its input, and the code of the error that ends it. */
 function talk() {
   const socket = connect(PORT, host, () => console.log("connected"));
@@ -104,4 +138,4 @@ function talk() {
   process.stdin.on("data", (line) => socket.write(line));
 }
 
-await { echo, ask, sources, stream, flood, talk }[command]();
+await { echo, ask, sources, stream, flood, steady, talk }[command]();
