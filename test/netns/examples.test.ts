@@ -40,7 +40,8 @@ const ZONE = [
   ["address", "/example.com/192.0.2.9"],
 ];
 
-type Where = "nfqueue" | "ebpf";
+/** `tcx`: in the kernel, at all devices, where hooks may change packets. */
+type Where = "nfqueue" | "ebpf" | "tcx";
 /** Where examples run that can be compiled. */
 const EVERYWHERE: readonly Where[] = ["nfqueue", "ebpf"];
 
@@ -95,7 +96,8 @@ describe.skipIf(why)(`examples on live packets${why ? ` (skipped: ${why})` : ""}
       path = join(folder, `${name}-${++variants}.lua`);
       writeFileSync(path, readExample(name, change), "latin1");
     }
-    const child = spawn("bin/moonhook", ["run", path, "--on", on, "--netns", namespace, "--json"]);
+    const how = on === "tcx" ? ["--attach", "tcx"] : ["--on", on];
+    const child = spawn("bin/moonhook", ["run", path, ...how, "--netns", namespace, "--json"]);
     started.push(child);
     const ended = finishedOf(child);
     const log: string[] = [];
@@ -198,25 +200,28 @@ describe.skipIf(why)(`examples on live packets${why ? ` (skipped: ${why})` : ""}
       expect(dig(SERVER_V4, "ads.example.com")).toBe("192.0.2.1");
     });
 
-    test.each(SERVER)("dnsdoctor: its answer is what dig prints; server %s", async (server) => {
-      const armed = await arm("dnsdoctor", net.client);
-      // The kernel would throw an answer with a wrong checksum away.
-      expect(dig(server, "www.doctor.example")).toBe("192.0.2.99");
-      expect(dig(server, "alias.doctor.example")).toBe("www.doctor.example.\n192.0.2.99");
-      expect(dig(server, "Shop.Doctor.example")).toBe("shop.cdn.example.\nedge.cdn.example.\n192.0.2.98");
-      expect(dig(server, "edge.cdn.example")).toBe("198.51.100.2");
-      expect(dig(server, "www.doctor.example", "AAAA")).toBe("2001:db8::1");
-      expect(dig(server, "www.example.org")).toBe("192.0.2.7");
-      await armed.stop();
-      expect(armed.log).toEqual(
-        [
-          "www.doctor.example is now 192.0.2.99",
-          "www.doctor.example is now 192.0.2.99",
-          "edge.cdn.example is now 192.0.2.98",
-        ].map((line) => `dnsdoctor: ${line}`),
-      );
-      expect(dig(server, "www.doctor.example")).toBe("198.51.100.1");
-    });
+    test.each((["nfqueue", "tcx"] as const).flatMap((on) => SERVER.map((server) => [server, on] as const)))(
+      "dnsdoctor: its answer is what dig prints; server %s, on %s",
+      async (server, on) => {
+        const armed = await arm("dnsdoctor", net.client, undefined, on);
+        // The kernel would throw an answer with a wrong checksum away.
+        expect(dig(server, "www.doctor.example")).toBe("192.0.2.99");
+        expect(dig(server, "alias.doctor.example")).toBe("www.doctor.example.\n192.0.2.99");
+        expect(dig(server, "Shop.Doctor.example")).toBe("shop.cdn.example.\nedge.cdn.example.\n192.0.2.98");
+        expect(dig(server, "edge.cdn.example")).toBe("198.51.100.2");
+        expect(dig(server, "www.doctor.example", "AAAA")).toBe("2001:db8::1");
+        expect(dig(server, "www.example.org")).toBe("192.0.2.7");
+        await armed.stop();
+        expect(armed.log).toEqual(
+          [
+            "www.doctor.example is now 192.0.2.99",
+            "www.doctor.example is now 192.0.2.99",
+            "edge.cdn.example is now 192.0.2.98",
+          ].map((line) => `dnsdoctor: ${line}`),
+        );
+        expect(dig(server, "www.doctor.example")).toBe("198.51.100.1");
+      },
+    );
   });
 
   describe("TLS", () => {
