@@ -3,7 +3,7 @@
  * what is in memory is one chunk of the file, one packet, and what one chunk wrote.
  */
 
-import { SimulatedKernel } from "../kernel/simulated.ts";
+import { type DeviceOptions, SimulatedKernel } from "../kernel/simulated.ts";
 import { Skb } from "../kernel/skb.ts";
 import { ruleLogText } from "../kernel/xtables/log-text.ts";
 import { printTables, type Table } from "../kernel/xtables/ruleset.ts";
@@ -46,6 +46,8 @@ export interface SimOptions extends Omit<RuntimeOptions, "kernel"> {
   readonly writeFormat?: CaptureFormat;
   /** The machine's own addresses, besides the loopback ones. Default "auto". */
   readonly local?: "auto" | readonly string[];
+  /** The machine's devices with their addresses and routes; then `local` is not looked for. */
+  readonly devices?: readonly DeviceOptions[];
   /** Told the address that `auto` settled on, undefined when the capture has none, before the first packet runs. */
   readonly onLocal?: (address: string | undefined) => void;
   /** u32; the random numbers of the run follow from it. Default 0. */
@@ -103,7 +105,8 @@ class SimulatedRun {
       packets,
       write,
       writeFormat: _f,
-      local = "auto",
+      local: _a,
+      devices,
       onLocal: _l,
       rules: _r,
       onRules: _o,
@@ -118,12 +121,20 @@ class SimulatedRun {
       log: (level, text) => sink.log({ type: "log", level, text }),
       transmit: (skb) => this.#transmit(skb),
       ruleLog: (entry) => sink.log({ type: "log", level: "info", text: ruleLogText(entry) }),
+      ...(devices === undefined ? {} : { devices }),
       ...(seed === undefined ? {} : { seed }),
       ...(cpuCount === undefined ? {} : { cpuCount }),
     });
+    const { local } = this;
     if (local !== "auto") this.#addLocal(local);
     this.#runtime = new Runtime({ ...runtimeOptions, kernel: this.#kernel });
     this.#output = write && new CaptureSink(write);
+  }
+
+  /** A machine that is described needs no other address. */
+  get local(): "auto" | readonly string[] {
+    const { local, devices } = this.#options;
+    return local ?? (devices === undefined ? "auto" : []);
   }
 
   load(script: Script): void {
@@ -172,7 +183,7 @@ class SimulatedRun {
   }
 
   async #pumpAll(): Promise<void> {
-    let held = (this.#options.local ?? "auto") === "auto" ? new HeldBack() : undefined;
+    let held = this.local === "auto" ? new HeldBack() : undefined;
     for (;;) {
       const chunk = await this.#nextChunk();
       if (chunk === undefined) break;

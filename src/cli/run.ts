@@ -7,6 +7,7 @@ import { parseIpv6 } from "../wire/ipv6.ts";
 import { attachOption, deviceNames, RUN_ATTACH_OPTION } from "./attach-option.ts";
 import { jsonPrinter, quietPrinter, textPrinter } from "./event-printer.ts";
 import { usageFailure } from "./failure.ts";
+import { readMachineFile } from "./machine-file.ts";
 import type { Streams, Subcommand } from "./main.ts";
 import { type CommandLine, numberOption, type ParsedLine, stringOption } from "./options.ts";
 import { readRules } from "./rule-files.ts";
@@ -17,7 +18,7 @@ const MIB = 1024 * 1024;
 const CONTEXTS: readonly string[] = ["softirq", "hardirq", "process"];
 const HINT = "Try 'moonhook run --help'.";
 /** Options that mean something on one backend only. */
-const SIM_ONLY = ["pcap", "write", "local", "rules", "rules6", "counters"];
+const SIM_ONLY = ["pcap", "write", "local", "machine", "rules", "rules6", "counters"];
 const NFQUEUE_ONLY = ["fail"];
 const EBPF_ONLY = ["pin", "replace", "attach", "xdp", "userargs"];
 const FOREIGN: Readonly<Record<string, readonly string[]>> = {
@@ -45,6 +46,10 @@ const commandLine: CommandLine = {
     local: {
       value: "ADDR,…",
       help: "sim: the machine's own addresses; auto takes the busiest of the capture",
+    },
+    machine: {
+      value: "FILE",
+      help: 'sim: the machine\'s devices, addresses and routes, as JSON: {"devices": [{"name", "mac", "addresses", "routes"}]}',
     },
     rules: { value: "FILE", help: "sim: rules that stand in the path, as iptables-save writes them" },
     rules6: { value: "FILE", help: "sim: the same for IPv6, as ip6tables-save writes them" },
@@ -148,13 +153,15 @@ async function run(line: ParsedLine, streams: Streams): Promise<number> {
   }
   if (pcap === undefined) throw usageFailure("sim needs packets: give a capture with --pcap FILE", HINT);
   const script = readScript(name);
-  const local = stringOption(line, "local") ?? "auto";
+  const local = stringOption(line, "local");
+  const machine = stringOption(line, "machine");
   const { runCapture } = await import("./run-capture.ts");
   const options = {
     ...common,
     pcap,
     ...(write === undefined ? {} : { write }),
-    local: local === "auto" ? ("auto" as const) : localAddresses(local),
+    ...(local === undefined ? {} : { local: local === "auto" ? ("auto" as const) : localAddresses(local) }),
+    ...(machine === undefined ? {} : { devices: readMachineFile(machine) }),
     ...ruleOptions(line),
   };
   return runCapture(script, options, printer, shown);

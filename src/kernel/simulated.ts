@@ -28,7 +28,7 @@ import * as address from "./addresses.ts";
 import { ConnectionTracker } from "./conntrack/tracker.ts";
 import { type Extension, ExtensionTable } from "./extensions.ts";
 import { HookRefused, HookTable, VERDICT_OUTCOMES } from "./hooks.ts";
-import { icmpErrorV4, icmpErrorV6 } from "./icmp-error.ts";
+import { type IcmpError, icmpErrorV4, icmpErrorV6 } from "./icmp-error.ts";
 import { ipv4Arrival, ipv6Arrival } from "./ip-arrival.ts";
 import type { HookRegistration, Kernel, LogLevel } from "./kernel.ts";
 import { Translator } from "./nat/translator.ts";
@@ -61,20 +61,22 @@ export interface SimulatedKernelOptions {
   /** u32, default 0. */
   readonly seed?: number;
   readonly cpuCount?: number;
-  /** The two Ethernet devices: the one that packets come in on, and the other. Default: eth0 and eth1. */
-  readonly devices?: readonly [DeviceOptions, DeviceOptions];
+  /** The Ethernet devices, numbered from 2. Default: eth0 and eth1, of which nothing is known. */
+  readonly devices?: readonly DeviceOptions[];
   /** Told what LOG and NFLOG rules write. */
   readonly ruleLog?: (entry: RuleLog) => void;
 }
 
 export interface DeviceOptions {
   readonly name: string;
+  /** 6 bytes: frames to it come in here. */
+  readonly hardwareAddress?: Uint8Array;
   /**
    * The machine's own addresses there; errors about what comes in there are sent from them. With a prefix, as in
    * `10.0.1.1/24`, the network is behind the device.
    */
   readonly addresses?: readonly string[];
-  /** Networks behind the device, as `10.0.0.0/8`. Without any route packets leave by the other device. */
+  /** Networks behind the device, as `10.0.0.0/8`. Without any route packets leave by the next device. */
   readonly routes?: readonly string[];
 }
 
@@ -87,10 +89,18 @@ export interface PacketOutcome {
   readonly verdict: SimulatedVerdict;
 }
 
+const NO_HOPS = {
+  v4: { type: ICMP.ICMP_TIME_EXCEEDED, code: ICMP.ICMP_EXC_TTL },
+  v6: { type: ICMPV6.ICMPV6_TIME_EXCEED, code: ICMPV6.ICMPV6_EXC_HOPLIMIT },
+};
+const NO_ROUTE = {
+  v4: { type: ICMP.ICMP_DEST_UNREACH, code: ICMP.ICMP_NET_UNREACH },
+  v6: { type: ICMPV6.ICMPV6_DEST_UNREACH, code: ICMPV6.ICMPV6_NOROUTE },
+};
+
 /** What `lo` and the Ethernet devices of the simulated machine are called and numbered. */
 const LO = 1;
 const ETH0 = 2;
-const ETH1 = 3;
 
 const sizeOf = (family: number): number => (family === NFPROTO_IPV4 ? 4 : 16);
 
@@ -122,6 +132,7 @@ export class SimulatedKernel implements Kernel {
     send: (packet, family, cause) => this.#sendLocal(packet, family, cause),
   };
   readonly #addresses = new Map<number, Uint8Array[]>();
+  readonly #byHardwareAddress = new Map<string, number>();
   /** What runs on frames that come in, in this order. */
   readonly #xdp = new Set<XdpProgram>();
   /** Where the packet being processed came in. */
@@ -131,18 +142,21 @@ export class SimulatedKernel implements Kernel {
 
   constructor(options: SimulatedKernelOptions) {
     this.#options = options;
-    const [incoming, other] = options.devices ?? [{ name: "eth0" }, { name: "eth1" }];
+    const devices = options.devices ?? [{ name: "eth0" }, { name: "eth1" }];
     this.devices = [
       { ifindex: LO, name: "lo", hardwareAddress: new Uint8Array(6) },
-      { ifindex: ETH0, name: incoming.name, hardwareAddress: Uint8Array.of(0x02, 0, 0, 0, 0, 1) },
-      { ifindex: ETH1, name: other.name, hardwareAddress: Uint8Array.of(0x02, 0, 0, 0, 0, 2) },
+      ...devices.map(({ name, hardwareAddress }, i) => ({
+        ifindex: ETH0 + i,
+        name,
+        hardwareAddress: hardwareAddress ?? Uint8Array.of(0x02, 0, 0, 0, 0, i + 1),
+      })),
     ];
-    this.#configure(ETH0, incoming);
-    this.#configure(ETH1, other);
+    for (const [i, device] of devices.entries()) this.#configure(ETH0 + i, device);
     this.#random = new SeededRandom(options.seed ?? 0);
   }
 
-  #configure(ifindex: number, { addresses = [], routes = [] }: DeviceOptions): void {
+  #configure(ifindex: number, { addresses = [], routes = [], hardwareAddress }: DeviceOptions): void {
+    if (hardwareAddress !== undefined) this.#byHardwareAddress.set(hardwareAddress.join(), ifindex);
     const own = addresses.map((text) => {
       const parsed = parsePrefix(text);
       if (parsed === undefined) throw new RangeError(`'${text}' is no address`);
@@ -159,9 +173,10 @@ export class SimulatedKernel implements Kernel {
 
   /**
    * Sends a packet through the stack. `missingBytes` is what the capture cut off its end: such a packet was whole
-   * on the wire and must not fail for its length here. `ifindex` is the device that it comes in on, if it does.
+   * on the wire and must not fail for its length here. `ifindex` is the device that it comes in on, if it does;
+   * default: the one that the frame is for, else the one that its source is behind.
    */
-  process(skb: Skb, missingBytes = 0, ifindex = ETH0): PacketOutcome {
+  process(skb: Skb, missingBytes = 0, ifindex = this.#arrivalOf(skb)): PacketOutcome {
     skb.missingBytes = missingBytes;
     this.#arrivesAt = ifindex;
     const became = this.#atDevice(skb) ?? this.#pass(skb, missingBytes);
@@ -215,7 +230,7 @@ export class SimulatedKernel implements Kernel {
     if (skb.length >= ipv4.size && this.local.hasV4(address.sourceV4(bytes, netOffset))) {
       const toSelf = this.local.hasV4(address.destinationV4(bytes, netOffset));
       if (!ipv4Arrival(skb, missingBytes, false)) return OUTCOMES.output.drop;
-      return this.#output(skb, NFPROTO_IPV4, toSelf ? LO : this.#egressOf(skb, NFPROTO_IPV4, ETH0));
+      return this.#output(skb, NFPROTO_IPV4, toSelf ? LO : (this.#routeTo(skb, NFPROTO_IPV4) ?? ETH0));
     }
     if (!ipv4Arrival(skb, missingBytes, true)) return OUTCOMES.input.drop;
     const verdict = this.#preRouting(skb, NFPROTO_IPV4);
@@ -223,8 +238,21 @@ export class SimulatedKernel implements Kernel {
     if (verdict !== NF_ACCEPT) return outcome(route === "input" ? "input" : "forward", verdict);
     if (route === "input") return this.#input(skb, NFPROTO_IPV4);
     if (route === "martian") return OUTCOMES.forward.drop;
-    if (!decrementTtl(skb)) return this.#expired(skb, NFPROTO_IPV4);
-    return this.#forward(skb, NFPROTO_IPV4);
+    const leavesAt = this.#egressOf(skb, NFPROTO_IPV4);
+    if (leavesAt === undefined) return this.#refuse(skb, NFPROTO_IPV4, NO_ROUTE);
+    if (!decrementTtl(skb)) return this.#refuse(skb, NFPROTO_IPV4, NO_HOPS);
+    return this.#forward(skb, NFPROTO_IPV4, leavesAt);
+  }
+
+  #arrivalOf({ bytes, macOffset, netOffset, protocol }: Skb): number {
+    if (this.#byHardwareAddress.size > 0 && macOffset !== undefined) {
+      const found = this.#byHardwareAddress.get(bytes.subarray(macOffset, macOffset + 6).join());
+      if (found !== undefined) return found;
+    }
+    const isV4 = protocol === ETH_P.ETH_P_IP;
+    const family = isV4 ? NFPROTO_IPV4 : NFPROTO_IPV6;
+    const { offsets } = isV4 ? ipv4 : ipv6;
+    return this.#routes.lookup(family, bytes, netOffset + offsets.saddr) ?? ETH0;
   }
 
   #processIpv6(skb: Skb, missingBytes: number): PacketOutcome {
@@ -232,7 +260,7 @@ export class SimulatedKernel implements Kernel {
     if (skb.length >= ipv6.size && this.local.hasV6(bytes, netOffset + address.V6_SOURCE)) {
       const toSelf = this.local.hasV6(bytes, netOffset + address.V6_DESTINATION);
       if (!ipv6Arrival(skb, missingBytes, false)) return OUTCOMES.output.drop;
-      return this.#output(skb, NFPROTO_IPV6, toSelf ? LO : this.#egressOf(skb, NFPROTO_IPV6, ETH0));
+      return this.#output(skb, NFPROTO_IPV6, toSelf ? LO : (this.#routeTo(skb, NFPROTO_IPV6) ?? ETH0));
     }
     if (!ipv6Arrival(skb, missingBytes, true)) return OUTCOMES.input.drop;
     const verdict = this.#preRouting(skb, NFPROTO_IPV6);
@@ -240,8 +268,10 @@ export class SimulatedKernel implements Kernel {
     if (verdict !== NF_ACCEPT) return outcome(route === "input" ? "input" : "forward", verdict);
     if (route === "input") return this.#input(skb, NFPROTO_IPV6);
     if (route === "martian") return OUTCOMES.forward.drop;
-    if (!decrementHopLimit(skb)) return this.#expired(skb, NFPROTO_IPV6);
-    return this.#forward(skb, NFPROTO_IPV6);
+    const leavesAt = this.#egressOf(skb, NFPROTO_IPV6);
+    if (leavesAt === undefined) return this.#refuse(skb, NFPROTO_IPV6, NO_ROUTE);
+    if (!decrementHopLimit(skb)) return this.#refuse(skb, NFPROTO_IPV6, NO_HOPS);
+    return this.#forward(skb, NFPROTO_IPV6, leavesAt);
   }
 
   #output(skb: Skb, pf: number, egress: number): PacketOutcome {
@@ -251,7 +281,7 @@ export class SimulatedKernel implements Kernel {
     let verdict = this.hooks.run(pf, NF_INET_LOCAL_OUT, skb);
     if (verdict === NF_ACCEPT) {
       // Where its destination has become another one it is routed again (ip_route_me_harder).
-      const leavesAt = skb.outIfindex === LO ? LO : this.#egressOf(skb, pf, egress);
+      const leavesAt = skb.outIfindex === LO ? LO : (this.#routeTo(skb, pf) ?? egress);
       skb.outIfindex = leavesAt;
       skb.ifindex = leavesAt;
       verdict = this.hooks.run(pf, NF_INET_POST_ROUTING, skb);
@@ -269,8 +299,7 @@ export class SimulatedKernel implements Kernel {
     return outcome("input", this.hooks.run(pf, NF_INET_LOCAL_IN, skb));
   }
 
-  #forward(skb: Skb, pf: number): PacketOutcome {
-    const leavesAt = this.#egressOf(skb, pf, this.#arrivesAt === ETH0 ? ETH1 : ETH0);
+  #forward(skb: Skb, pf: number, leavesAt: number): PacketOutcome {
     skb.outIfindex = leavesAt;
     let verdict = this.hooks.run(pf, NF_INET_FORWARD, skb);
     if (verdict === NF_ACCEPT) {
@@ -280,14 +309,14 @@ export class SimulatedKernel implements Kernel {
     return outcome("forward", verdict);
   }
 
-  /** A packet that has no hop left is dropped before FORWARD, and its sender told. */
-  #expired(skb: Skb, family: number): PacketOutcome {
+  /** A packet that cannot be sent on is dropped before FORWARD, and its sender told. */
+  #refuse(skb: Skb, family: number, why: Readonly<Record<"v4" | "v6", IcmpError>>): PacketOutcome {
     const source = this.#environment.sourceFor(skb, family);
     if (source !== undefined) {
       const error =
         family === NFPROTO_IPV4
-          ? icmpErrorV4(skb, { type: ICMP.ICMP_TIME_EXCEEDED, code: ICMP.ICMP_EXC_TTL }, readU32(source, 0))
-          : icmpErrorV6(skb, { type: ICMPV6.ICMPV6_TIME_EXCEED, code: ICMPV6.ICMPV6_EXC_HOPLIMIT }, source);
+          ? icmpErrorV4(skb, why.v4, readU32(source, 0))
+          : icmpErrorV6(skb, why.v6, source);
       if (error) this.#sendLocal(error, family, skb);
     }
     return OUTCOMES.forward.drop;
@@ -303,10 +332,15 @@ export class SimulatedKernel implements Kernel {
     return this.#addresses.get(ifindex)?.find((each) => each.length === size) ?? this.local.first(size);
   }
 
-  /** The device that a packet leaves by: that of its route, `otherwise` where no routes are known. */
-  #egressOf({ bytes, netOffset }: Skb, family: number, otherwise: number): number {
+  /** The device that a forwarded packet leaves by; undefined when no route leads there. */
+  #egressOf(skb: Skb, family: number): number | undefined {
+    if (this.#routes.hasAny(family)) return this.#routeTo(skb, family);
+    return this.#arrivesAt < this.devices.length ? this.#arrivesAt + 1 : ETH0;
+  }
+
+  #routeTo({ bytes, netOffset }: Skb, family: number): number | undefined {
     const { offsets } = family === NFPROTO_IPV4 ? ipv4 : ipv6;
-    return this.#routes.lookup(family, bytes, netOffset + offsets.daddr) ?? otherwise;
+    return this.#routes.lookup(family, bytes, netOffset + offsets.daddr);
   }
 
   /** A packet that the machine itself makes while it works on another: it goes through LOCAL_OUT and POST_ROUTING. */
@@ -319,7 +353,7 @@ export class SimulatedKernel implements Kernel {
       const isReply = cause.ctinfo! >= IP_CT.IP_CT_IS_REPLY;
       skb.ctinfo = isReply ? IP_CT.IP_CT_RELATED : IP_CT.IP_CT_RELATED_REPLY;
     }
-    if (this.#output(skb, family, this.#egressOf(skb, family, this.#arrivesAt)).verdict === "accept")
+    if (this.#output(skb, family, this.#routeTo(skb, family) ?? this.#arrivesAt).verdict === "accept")
       this.#options.transmit?.(skb);
   }
 

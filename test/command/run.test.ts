@@ -278,6 +278,51 @@ xtable.match{ name = "even", revision = 0, family = xtable.family.UNSPEC, proto 
   );
 });
 
+test("run --machine: packets go by its routes, and its address is what rules of table nat give them", () => {
+  const machine = file(
+    "machine.json",
+    `{ "devices": [{ "name": "lan", "addresses": ["10.99.0.1"], "routes": ["10.77.0.1/32"] },
+      { "name": "wan", "addresses": ["203.0.113.1/24"], "routes": ["0.0.0.0/0", "::/0"] }] }`,
+  );
+  const rules = file("nat", "*nat\n-A POSTROUTING -o wan -j MASQUERADE\nCOMMIT\n");
+  const script = file(
+    "from.lua",
+    hook(
+      'local s = skb:data() print(s:getuint8(0) == 0x45 and s:getuint32(12) == 0x017100cb and "translated" or "as it was")',
+    )
+      .replace(/hooknum = [^,]+/, "hooknum = nf.inet.POST_ROUTING")
+      .replace(/priority = [^,]+/, "priority = 200"),
+  );
+  const { status, out } = moonhook(
+    "run",
+    script,
+    "--pcap",
+    DNS,
+    "--machine",
+    machine,
+    "--rules",
+    rules,
+    "--json",
+  );
+  expect(status).toBe(0);
+  const events = out
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  const modified = events.filter(({ modified }) => modified === true).length;
+  expect(modified).toBeGreaterThan(5);
+  const logged = events.filter(({ type }) => type === "log").map(({ text }) => text);
+  expect(logged.filter((text) => text === "translated")).toHaveLength(modified);
+  expect(logged).toContain("as it was");
+  const wrong = file("wrong.json", '{ "devices": [{ "nam": "lan" }] }');
+  expect(moonhook("run", script, "--pcap", DNS, "--machine", wrong)).toMatchObject({
+    status: 2,
+    talk: expect.stringContaining(
+      "devices[0].nam: there is no such field; there are name, mac, addresses, routes",
+    ),
+  });
+});
+
 test("run --rules: a rule that is not understood ends the run with its line", () => {
   const rules = file("bad", "*filter\n-A OUTPUT -m nothing -j DROP\nCOMMIT\n");
   const { status, talk } = moonhook("run", "examples/dnsblock.lua", "--pcap", DNS, "--rules", rules);
