@@ -12,7 +12,7 @@ import type { Diagnostic, Script } from "./backend.ts";
 /** Modules of Lunatik that Moonhook does not have. A script that needs one works on no backend. */
 const MISSING_MODULES: ReadonlySet<string> = new Set(
   (
-    "bpf bpf.map completion cpu crypto darken device fifo hid lighten lunatik lunatik.runner luaxt mailbox nat " +
+    "bpf bpf.map completion cpu crypto darken device fifo hid lighten lunatik lunatik.runner luaxt mailbox " +
     "netlink notifier probe signal socket socket.inet socket.raw socket.unix struct syscall syscall.table thread " +
     "util class"
   ).split(" "),

@@ -4,11 +4,13 @@ import type { Extension } from "../kernel/extensions.ts";
 import { HookRefused } from "../kernel/hooks.ts";
 import type { HookRegistration, Kernel, LogLevel } from "../kernel/kernel.ts";
 import type { Skb } from "../kernel/skb.ts";
+import type { Translation } from "../kernel/translation.ts";
 import { realtimeClock } from "../linux/clock.ts";
 import { ErrnoError } from "../linux/errors.ts";
 import { possibleCpuCount } from "../linux/machine.ts";
 import { RawSender } from "../linux/raw-send.ts";
 import { RouteSocket } from "../linux/route.ts";
+import { NF_VERDICT } from "../uapi/netfilter.ts";
 import { LiveConntrack } from "./live-conntrack.ts";
 import { LiveDevices } from "./live-devices.ts";
 import { Stations } from "./stations.ts";
@@ -48,6 +50,18 @@ export class LiveKernel implements Kernel {
     this.log("error", `xtable: ${text}`);
     throw new Error(text);
   }
+
+  readonly translation: Translation = {
+    register: () => {
+      this.log(
+        "error",
+        "nat: translation is for sim; live packets are translated by rules of nftables or iptables",
+      );
+      throw new HookRefused("EOPNOTSUPP", "no translation on live packets");
+    },
+    setUp: () => NF_VERDICT.NF_ACCEPT,
+    deviceAddress: () => undefined,
+  };
 
   /** As of extensions. */
   registerXdp(): () => void {

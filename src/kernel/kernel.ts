@@ -6,6 +6,7 @@
 import type { Conntrack } from "./connection.ts";
 import type { Extension } from "./extensions.ts";
 import type { Skb } from "./skb.ts";
+import type { Translation } from "./translation.ts";
 import type { XdpProgram } from "./xdp.ts";
 
 /** Verdict of one hook run; `mark` is the new packet mark (u32), absent when the mark stays. */
@@ -42,6 +43,7 @@ export interface Kernel {
   /** Runs it on frames that come in until the runtime stops; returns the function that ends that. */
   registerXdp(program: XdpProgram): () => void;
   readonly conntrack: Conntrack;
+  readonly translation: Translation;
   /** Nanoseconds since the epoch. */
   nowNs(): bigint;
   /** 64 random bits, as an unsigned bigint. */

@@ -25,6 +25,7 @@ import { updateChecksum16 } from "../wire/checksum.ts";
 import { ipv4 } from "../wire/ipv4.ts";
 import { ipv6 } from "../wire/ipv6.ts";
 import * as address from "./addresses.ts";
+import type { TrackedConnection } from "./conntrack/tracked-connection.ts";
 import { ConnectionTracker } from "./conntrack/tracker.ts";
 import { type Extension, ExtensionTable } from "./extensions.ts";
 import { HookRefused, HookTable, VERDICT_OUTCOMES } from "./hooks.ts";
@@ -35,6 +36,7 @@ import { Translator } from "./nat/translator.ts";
 import { SeededRandom } from "./random.ts";
 import { parsePrefix, Routes } from "./routes.ts";
 import { Skb } from "./skb.ts";
+import type { Translation, TranslationHook } from "./translation.ts";
 import type { XdpProgram } from "./xdp.ts";
 import type { RuleLog, XtEnvironment } from "./xtables/environment.ts";
 import { readU32 } from "./xtables/general.ts";
@@ -43,7 +45,7 @@ import { withScripts } from "./xtables/script-extensions.ts";
 import { hookTables } from "./xtables/table-hooks.ts";
 
 const { NF_ACCEPT, NF_DROP, NF_QUEUE } = NF_VERDICT;
-const { NFPROTO_IPV4, NFPROTO_IPV6 } = NFPROTO;
+const { NFPROTO_INET, NFPROTO_IPV4, NFPROTO_IPV6 } = NFPROTO;
 const { NF_INET_PRE_ROUTING, NF_INET_LOCAL_IN, NF_INET_FORWARD, NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING } =
   NF_INET;
 
@@ -89,6 +91,13 @@ export interface PacketOutcome {
   readonly verdict: SimulatedVerdict;
 }
 
+const IP_FAMILIES: readonly number[] = [NFPROTO_IPV4, NFPROTO_IPV6];
+const TRANSLATING_HOOKS = [
+  [NF_INET_PRE_ROUTING, NF_IP_PRI.NF_IP_PRI_NAT_DST],
+  [NF_INET_LOCAL_OUT, NF_IP_PRI.NF_IP_PRI_NAT_DST],
+  [NF_INET_POST_ROUTING, NF_IP_PRI.NF_IP_PRI_NAT_SRC],
+  [NF_INET_LOCAL_IN, NF_IP_PRI.NF_IP_PRI_NAT_SRC],
+] as const;
 const NO_HOPS = {
   v4: { type: ICMP.ICMP_TIME_EXCEEDED, code: ICMP.ICMP_EXC_TTL },
   v6: { type: ICMPV6.ICMPV6_TIME_EXCEED, code: ICMPV6.ICMPV6_EXC_HOPLIMIT },
@@ -113,6 +122,11 @@ export class SimulatedKernel implements Kernel {
   readonly conntrack = new ConnectionTracker(() => this.#startTracking());
   readonly translator = new Translator(this.conntrack, () => Number(this.#random.next64() & 0xffffn));
   readonly #translated = new Set<number>();
+  readonly translation: Translation = {
+    register: (hook) => this.#registerTranslation(hook),
+    setUp: (connection, range, manip) => this.translator.setUp(connection as TrackedConnection, range, manip),
+    deviceAddress: (ifindex, family) => this.#deviceAddress(ifindex, family),
+  };
   readonly #routes = new Routes();
   readonly #options: SimulatedKernelOptions;
   readonly #random: SeededRandom;
@@ -423,13 +437,23 @@ export class SimulatedKernel implements Kernel {
     if (this.#translated.has(family)) return;
     this.#translated.add(family);
     this.conntrack.onTranslatedEnd = (connection) => this.translator.forget(connection);
-    for (const [hooknum, priority] of [
-      [NF_INET_PRE_ROUTING, NF_IP_PRI.NF_IP_PRI_NAT_DST],
-      [NF_INET_LOCAL_OUT, NF_IP_PRI.NF_IP_PRI_NAT_DST],
-      [NF_INET_POST_ROUTING, NF_IP_PRI.NF_IP_PRI_NAT_SRC],
-      [NF_INET_LOCAL_IN, NF_IP_PRI.NF_IP_PRI_NAT_SRC],
-    ] as const)
+    for (const [hooknum, priority] of TRANSLATING_HOOKS)
       this.#addHook(family, hooknum, priority, (skb) => this.translator.apply(skb, family, hooknum));
+  }
+
+  #registerTranslation({ pf, hooknum, run }: TranslationHook): () => void {
+    const families = pf === NFPROTO_INET ? [NFPROTO_IPV4, NFPROTO_IPV6] : [pf];
+    if (!families.every((family) => IP_FAMILIES.includes(family)))
+      throw new HookRefused("EOPNOTSUPP", `no translation for protocol family ${pf}`);
+    if (!TRANSLATING_HOOKS.some(([known]) => known === hooknum))
+      throw new HookRefused("EINVAL", `no translation at hook point ${hooknum}`);
+    const removes = families.map((family) => {
+      this.#startTranslation(family);
+      return this.translator.register({ family, hooknum, run });
+    });
+    return () => {
+      for (const remove of removes) remove();
+    };
   }
 
   #addHook(pf: number, hooknum: number, priority: number, verdictOf: (skb: Skb) => number): void {

@@ -33,7 +33,7 @@ import { asIntegerArgument, failure, readField, requireInteger } from "./raise.t
 import { SkbHandle } from "./skb.ts";
 
 /** What a Lua `ct` holds. */
-class ConnectionHandle {
+export class ConnectionHandle {
   readonly connection: Connection;
 
   constructor(connection: Connection) {

@@ -26,7 +26,7 @@ test.each([
   expect(evaluate(`return (${expression})`)).toEqual([value]);
 });
 
-test.each(["linux.nf.proto", "nat", "nonesuch"])("%s is no module", (name) => {
+test.each(["linux.nf.proto", "netlink", "nonesuch"])("%s is no module", (name) => {
   expect(failureOf(`require("${name}")`)).toMatch(
     new RegExp(`module '${name}' not found.*no native module '${name}'`, "s"),
   );

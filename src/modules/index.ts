@@ -6,6 +6,7 @@ import { constantModules } from "./constants.ts";
 import { data } from "./data.ts";
 import type { ModuleDefinition } from "./define.ts";
 import { linux } from "./linux.ts";
+import { nat } from "./nat.ts";
 import { netfilter } from "./netfilter.ts";
 import { rcu } from "./rcu.ts";
 import { set } from "./set.ts";
@@ -24,5 +25,6 @@ export const nativeModules: readonly ModuleDefinition[] = [
   xtable,
   xdp,
   conntrack,
+  nat,
   ...constantModules,
 ];

@@ -77,6 +77,10 @@ function outcomeOf(result: LuaResult): HookOutcome {
   return mark === undefined ? OUTCOMES[verdict]! : { verdict, mark: low(toIntegerOrZero(mark)) >>> 0 };
 }
 
+/** Of the first result alone. */
+export const verdictOfResult = (result: LuaResult): number =>
+  verdictOf(Array.isArray(result) ? result[0] : (result as LuaValue));
+
 function verdictOf(value: LuaValue): number {
   const verdict = typeof value === "number" ? value | 0 : low(toIntegerOrZero(value));
   return verdict < 0 || verdict > NF_STOP ? NF_ACCEPT : verdict;
@@ -97,7 +101,7 @@ const hookClass = defineClass<NetfilterHook>(
   {},
 );
 
-function integerField(env: Environment, options: LuaTable, name: string, fallback?: number): number {
+export function integerField(env: Environment, options: LuaTable, name: string, fallback?: number): number {
   const value = readField(env.state, options, name);
   if (value === undefined && fallback !== undefined) return fallback;
   return requireInteger(value, name);

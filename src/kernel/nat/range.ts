@@ -21,6 +21,14 @@ export interface NatRange {
 export const RANDOM_ALL =
   NF_NAT_RANGE.NF_NAT_RANGE_PROTO_RANDOM | NF_NAT_RANGE.NF_NAT_RANGE_PROTO_RANDOM_FULLY;
 
+/** 4 or 16 bytes as four words. */
+export function wordsOfAddress(bytes: Uint8Array): Int32Array {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return Int32Array.from({ length: ADDRESS_WORDS }, (_, i) =>
+    4 * i < bytes.length ? view.getInt32(4 * i) : 0,
+  );
+}
+
 /** Of one address and whatever port. */
 export const onlyAddress = (address: Int32Array): NatRange => ({
   flags: NF_NAT_RANGE.NF_NAT_RANGE_MAP_IPS,

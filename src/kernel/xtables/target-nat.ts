@@ -8,7 +8,7 @@ import { parseIpv6 } from "../../wire/ipv6.ts";
 import type { TrackedConnection } from "../conntrack/tracked-connection.ts";
 import { writeAddress } from "../conntrack/tuple.ts";
 import { MANIP, type Manip, manipAt } from "../nat/manip.ts";
-import { type NatRange, onlyAddress } from "../nat/range.ts";
+import { type NatRange, onlyAddress, wordsOfAddress } from "../nat/range.ts";
 import { type Action, flag, option, type RulePlace, type TargetSpec, target } from "./declare.ts";
 import type { XtPacket } from "./packet.ts";
 import { network, port, ValueError } from "./values.ts";
@@ -45,16 +45,6 @@ function choiceFlags(given: { readonly [K in keyof typeof CHOICE]?: unknown }): 
     (given["random-fully"] ? NF_NAT_RANGE_PROTO_RANDOM_FULLY : 0) |
     (given.persistent ? NF_NAT_RANGE_PERSISTENT : 0)
   );
-}
-
-export function addressWords(bytes: Uint8Array): Int32Array {
-  const words = new Int32Array(ADDRESS_WORDS);
-  writeAddress(
-    bytes.length === 4 ? new DataView(bytes.buffer, bytes.byteOffset).getUint32(0) : bytes,
-    words,
-    0,
-  );
-  return words;
 }
 
 function addressOf(word: string, family: number): Int32Array {
@@ -153,7 +143,7 @@ function ownTarget(
       return (packet) => {
         const address = addressFor(packet, place);
         if (address === undefined) return NF_DROP;
-        const { flags: mapped, ...range } = onlyAddress(addressWords(address));
+        const { flags: mapped, ...range } = onlyAddress(wordsOfAddress(address));
         return translator.setUp(connectionOf(packet), { ...chosen, ...range, flags: flags | mapped }, manip);
       };
     },
@@ -175,7 +165,7 @@ const netmap = target({
     const isV4 = to.family === NFPROTO_IPV4;
     const [network, mask] = isV4
       ? [Int32Array.of(to.address, 0, 0, 0), Int32Array.of(to.mask, 0, 0, 0)]
-      : [addressWords(to.address), addressWords(to.mask)];
+      : [wordsOfAddress(to.address), wordsOfAddress(to.mask)];
     return (packet) => {
       const manip = manipAt(packet.hooknum);
       const connection = connectionOf(packet);
