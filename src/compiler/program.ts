@@ -21,7 +21,7 @@ import {
 import { Join } from "./control.ts";
 import { CannotCompile } from "./diagnostics.ts";
 import { type Captured, type EventSite, MOST_EVENT_TEXT } from "./events.ts";
-import type { AccessSize, Operand, Value } from "./ir.ts";
+import type { AccessSize, Operand, Range, Value } from "./ir.ts";
 import { PacketFrame, type Place, type Window } from "./packet.ts";
 import type { Shared } from "./shared.ts";
 import { STATE } from "./state-classes.ts";
@@ -311,13 +311,13 @@ export abstract class ProgramFrame extends PacketFrame {
   }
 
   /** Loads `size` bytes at `base + offset + more`. */
-  loadAt(size: AccessSize, base: Value, offset: Operand, more = 0): Value {
+  loadAt(size: AccessSize, base: Value, offset: Operand, more = 0, known?: Range): Value {
     const constant = this.constantOf(offset);
     if (constant !== undefined) {
       const at = Number(constant) + more;
-      if (at >= -32768 && at < 32768) return this.load(size, base, at);
+      if (at >= -32768 && at < 32768) return this.load(size, base, at, known);
     }
-    return this.load(size, this.address(base, offset), more);
+    return this.load(size, this.address(base, offset), more, known);
   }
 
   // ---- errors and the log
