@@ -1,6 +1,7 @@
 /** The frame of a compiled hook: what it sets up, how it fails and what it logs, how it ends. */
 
 import type { Expression, Span } from "../lua/ast.ts";
+import { parseInteger, toBigInt } from "../lua/int64.ts";
 import { displayName } from "../lua/position.ts";
 import { BPF_FUNC, XDP } from "../uapi/bpf.ts";
 import { NF_VERDICT } from "../uapi/netfilter.ts";
@@ -613,7 +614,12 @@ export abstract class ProgramFrame extends PacketFrame {
   #decide(value: Abstract, constants: string): void {
     if (this.block === undefined) return;
     this.cases(value, (single) => {
-      if (single.kind === "text" || single.kind === "slice") {
+      if (single.kind === "text") {
+        // As lua_tointeger: a numeral, or 0.
+        this.goto(this.#verdicts, [int(toBigInt(parseInteger(single.text) ?? 0))]);
+        return;
+      }
+      if (single.kind === "slice") {
         this.#leave("a string as the verdict", `return an integer of ${constants}`);
         return;
       }
