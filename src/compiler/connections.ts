@@ -29,7 +29,7 @@ import { argumentFails, integerArgument } from "./arguments.ts";
 import { CONNECTION_PLACES, type ConnectionFact } from "./connection-layout.ts";
 import { Join } from "./control.ts";
 import type { Intrinsic } from "./intrinsics.ts";
-import type { Operand, Value } from "./ir.ts";
+import { type Operand, type Range, Value } from "./ir.ts";
 import type { Specializer } from "./specializer.ts";
 import { FORMS } from "./target.ts";
 
@@ -212,41 +212,68 @@ const isIcmp = (
 ): readonly Abstract[] =>
   choose(s, ["jeq", protocol, ICMP], when, () => choose(s, ["jeq", protocol, ICMPV6], when, otherwise));
 
-type TupleField = (
+/** What is known of a tuple at a place: where it is, its family and protocol. */
+interface Tuple {
+  readonly at: Slice;
+  readonly family: Operand;
+  readonly protocol: Operand;
+}
+type TupleField = (s: Specializer, tuple: Tuple) => Abstract;
+
+const loadOf = (
   s: Specializer,
-  load: (size: 1 | 2 | 4, at: ConnectionFact) => Operand,
-  tuple: Slice,
-) => Abstract;
+  { base, offset }: Slice,
+  size: 1 | 2 | 4,
+  of: ConnectionFact,
+  known?: Range,
+) => s.loadAt(size, base, offset, fact(s, of), known);
 
 const address =
-  (at: ConnectionFact): TupleField =>
-  (s, load, { base, offset }) =>
-    choose(
+  (of: ConnectionFact): TupleField =>
+  (s, { at, family }) => {
+    const ipv4 = BigInt(NFPROTO.NFPROTO_IPV4);
+    const [found] = choose(
       s,
-      ["jeq", load(2, "family"), BigInt(NFPROTO.NFPROTO_IPV4)],
-      () => [int(s.swap(32, load(4, at)))],
+      ["jeq", family, ipv4],
+      () => [int(s.swap(32, loadOf(s, at, 4, of)))],
       () => {
-        const place = s.binary("add", offset, BigInt(fact(s, at)));
-        return [{ kind: "slice", base, offset: place, length: IPV6_BYTES }];
+        const place = s.binary("add", at.offset, BigInt(fact(s, of)));
+        return [{ kind: "slice", base: at.base, offset: place, length: IPV6_BYTES }];
       },
-    )[0]!;
+    );
+    // Who has asked for the family knows what the addresses are.
+    if (found?.kind === "union" && family instanceof Value) {
+      s.imply(
+        family,
+        ({ low, high }) => low === ipv4 && high === ipv4,
+        found,
+        (kind) => kind === "int",
+      );
+      s.imply(
+        family,
+        ({ low }) => low > ipv4,
+        found,
+        (kind) => kind === "slice",
+      );
+    }
+    return found ?? NIL;
+  };
 
 /** A field of two bytes in network byte order, or one byte; of those protocols only that it is for. */
 const part =
-  (size: 1 | 2, at: ConnectionFact, isOfIcmp: boolean): TupleField =>
-  (s, load) => {
+  (size: 1 | 2, of: ConnectionFact, isOfIcmp: boolean): TupleField =>
+  (s, { at, protocol }) => {
     const there = (): readonly Abstract[] => {
-      const word = load(size, at);
+      const word = loadOf(s, at, size, of);
       return [int(size === 2 ? s.swap(16, word) : word)];
     };
     const absent = (): readonly Abstract[] => [NIL];
-    const protocol = load(1, "protocol");
-    return isIcmp(s, protocol, isOfIcmp ? there : absent, isOfIcmp ? absent : there)[0]!;
+    return isIcmp(s, protocol, isOfIcmp ? there : absent, isOfIcmp ? absent : there)[0] ?? NIL;
   };
 
 const TUPLE: Readonly<Record<string, TupleField>> = {
-  family: (_, load) => int(load(2, "family")),
-  protocol: (_, load) => int(load(1, "protocol")),
+  family: (_, { family }) => int(family),
+  protocol: (_, { protocol }) => int(protocol),
   src: address("source"),
   dst: address("destination"),
   sport: part(2, "sourcePort", false),
@@ -256,23 +283,28 @@ const TUPLE: Readonly<Record<string, TupleField>> = {
   id: part(2, "icmpId", true),
 };
 
-/** Its fields are read when the hook asks for them; where they are is in a cell, as it may differ between ways. */
+/** Connections are of one of the two families; their numbers have nothing that counts between them. */
+const FAMILIES: Range = { low: BigInt(NFPROTO.NFPROTO_IPV4), high: BigInt(NFPROTO.NFPROTO_IPV6) };
+
+/** Its fields are read when the hook asks for them; where they are is in cells, as it may differ between ways. */
 const tuple = method((s, ct, args, name) => {
   const direction = directionOf(s, args, name);
   if (direction === undefined) return [];
   const key = `${s.frame.path}/tuple ${s.span?.line}:${s.span?.column}`;
-  const place = new Cell(`${key}.place`, "field");
+  const cell = (of: keyof Tuple): Cell => new Cell(`${key}.${of}`, "field");
+  const cells = { at: cell("at"), family: cell("family"), protocol: cell("protocol") };
+  const word = (of: "family" | "protocol"): Operand => (s.cells.get(cells[of]) as Int).value;
   const given = new Map<string, GivenField>();
   for (const [field, read] of Object.entries(TUPLE))
     given.set(field, {
-      read() {
-        const at = s.cells.get(place) as Slice;
-        const load = (size: 1 | 2 | 4, of: ConnectionFact) => s.loadAt(size, at.base, at.offset, fact(s, of));
-        return read(s, load, at);
-      },
+      read: () =>
+        read(s, { at: s.cells.get(cells.at) as Slice, family: word("family"), protocol: word("protocol") }),
       assign: () => s.refuse("a change of a connection's tuple", "use a variable of your own"),
     });
-  s.cells.set(place, tupleAt(s, ct, direction));
+  const at = tupleAt(s, ct, direction);
+  s.cells.set(cells.at, at);
+  s.cells.set(cells.family, int(loadOf(s, at, 2, "family", FAMILIES)));
+  s.cells.set(cells.protocol, int(loadOf(s, at, 1, "protocol")));
   return [{ kind: "local", object: new LocalObject(key, {}, given) }];
 });
 

@@ -115,10 +115,38 @@ export abstract class Control extends IrEmitter {
     const { cells } = this;
     const side = (go: () => void) => () => {
       this.cells = new Map(cells);
+      this.#conclude(left);
       go();
       assert(this.block === undefined, "a side of a branch goes nowhere");
     };
     this.branch(comparison, left, right, side(then), side(otherwise));
+  }
+
+  /** What follows from what is known of a word: of several kinds that a value may have, only some are left. */
+  readonly #implied = new Map<
+    Value,
+    { holds(range: Range): boolean; union: Union; isLeft(kind: Single["kind"]): boolean }[]
+  >();
+
+  imply(
+    word: Value,
+    holds: (range: Range) => boolean,
+    union: Union,
+    isLeft: (kind: Single["kind"]) => boolean,
+  ): void {
+    const rows = this.#implied.get(word) ?? [];
+    rows.push({ holds, union, isLeft });
+    this.#implied.set(word, rows);
+  }
+
+  #conclude(word: Operand): void {
+    if (!(word instanceof Value)) return;
+    for (const { holds, union, isLeft } of this.#implied.get(word) ?? [])
+      if (holds(this.rangeOf(word))) {
+        const left = union.alternatives.filter(({ kind }) => isLeft(kind));
+        if (left.length > 0 && left.length < union.alternatives.length)
+          this.refine(union, this.only(union, left));
+      }
   }
 
   /** Goes on where all paths to `join` meet; gives the values that travelled. Unreachable when there are none. */
@@ -149,6 +177,7 @@ export abstract class Control extends IrEmitter {
     const values = Array.from({ length: longest }, (_, i) =>
       meet(paths.map((path) => path.values[i] ?? NIL)),
     );
+    for (const [i, value] of values.entries()) this.#learnKinds(paths, i, value, values);
     const counts = paths.map((path) => this.lists.of(path.values));
     const possible = new Set(counts.flatMap((count) => count.possible));
     if (possible.size > 1) {
@@ -172,6 +201,30 @@ export abstract class Control extends IrEmitter {
     this.cells = cells;
     this.facts = facts;
     return values;
+  }
+
+  /** Where the first of the values that met is a boolean, as of `pcall`: what the others are when it is true, or false. */
+  #learnKinds(paths: readonly Path[], i: number, value: Abstract, [first]: readonly Abstract[]): void {
+    if (i === 0 || value.kind !== "union" || first?.kind !== "bool" || !(first.value instanceof Value))
+      return;
+    for (const truth of [0n, 1n]) {
+      const kinds = new Set<Single["kind"]>();
+      for (const { values, facts } of paths) {
+        const [condition] = values;
+        const word = condition?.kind === "bool" ? condition.value : undefined;
+        const known = word instanceof Value ? (facts.get(word) ?? word.range) : word;
+        const isOther = typeof known === "bigint" && known !== truth;
+        // A text that meets other strings is in memory from here on.
+        for (const { kind } of isOther ? [] : alternativesOf(values[i] ?? NIL))
+          kinds.add(kind).add(kind === "text" ? "slice" : kind);
+      }
+      this.imply(
+        first.value,
+        ({ low, high }) => low === truth && high === truth,
+        value,
+        (kind) => kinds.has(kind),
+      );
+    }
   }
 
   /** Runs `body` until it has no more to learn; `body` jumps to the joins that it gets. */

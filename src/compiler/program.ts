@@ -1,6 +1,7 @@
 /** The frame of a compiled hook: what it sets up, how it fails and what it logs, how it ends. */
 
 import type { Expression, Span } from "../lua/ast.ts";
+import { parseInteger, toBigInt } from "../lua/int64.ts";
 import { displayName } from "../lua/position.ts";
 import { BPF_FUNC, XDP } from "../uapi/bpf.ts";
 import { NF_VERDICT } from "../uapi/netfilter.ts";
@@ -21,7 +22,7 @@ import {
 import { Join } from "./control.ts";
 import { CannotCompile } from "./diagnostics.ts";
 import { type Captured, type EventSite, MOST_EVENT_TEXT } from "./events.ts";
-import type { AccessSize, Operand, Value } from "./ir.ts";
+import type { AccessSize, Operand, Range, Value } from "./ir.ts";
 import { PacketFrame, type Place, type Window } from "./packet.ts";
 import type { Shared } from "./shared.ts";
 import { STATE } from "./state-classes.ts";
@@ -311,13 +312,13 @@ export abstract class ProgramFrame extends PacketFrame {
   }
 
   /** Loads `size` bytes at `base + offset + more`. */
-  loadAt(size: AccessSize, base: Value, offset: Operand, more = 0): Value {
+  loadAt(size: AccessSize, base: Value, offset: Operand, more = 0, known?: Range): Value {
     const constant = this.constantOf(offset);
     if (constant !== undefined) {
       const at = Number(constant) + more;
-      if (at >= -32768 && at < 32768) return this.load(size, base, at);
+      if (at >= -32768 && at < 32768) return this.load(size, base, at, known);
     }
-    return this.load(size, this.address(base, offset), more);
+    return this.load(size, this.address(base, offset), more, known);
   }
 
   // ---- errors and the log
@@ -613,7 +614,12 @@ export abstract class ProgramFrame extends PacketFrame {
   #decide(value: Abstract, constants: string): void {
     if (this.block === undefined) return;
     this.cases(value, (single) => {
-      if (single.kind === "text" || single.kind === "slice") {
+      if (single.kind === "text") {
+        // As lua_tointeger: a numeral, or 0.
+        this.goto(this.#verdicts, [int(toBigInt(parseInteger(single.text) ?? 0))]);
+        return;
+      }
+      if (single.kind === "slice") {
         this.#leave("a string as the verdict", `return an integer of ${constants}`);
         return;
       }

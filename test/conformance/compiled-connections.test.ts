@@ -53,6 +53,7 @@ const OTHER: ConnectionLayout = {
 
 interface Fields {
   readonly status?: number;
+  readonly family?: number;
   readonly protocol?: number;
   readonly ports?: readonly [number, number];
   readonly master?: Region;
@@ -64,6 +65,7 @@ const EXTENSION_AT = { accounting: 64, labeling: 128, helping: 160 } as const;
 
 /** A `struct nf_conn` whose reply tuple is the original one turned around. */
 function connectionOf(layout: ConnectionLayout, fields: Fields = {}): Region {
+  const { family = NFPROTO.NFPROTO_IPV4 } = fields;
   const {
     status = IPS.IPS_CONFIRMED,
     protocol = 6,
@@ -82,7 +84,7 @@ function connectionOf(layout: ConnectionLayout, fields: Fields = {}): Region {
   view.setUint8(at["tcpState"]!, 3);
   for (const direction of [0, 1] as const) {
     const tuple = at["hashes"]! + at["tuple"]! + direction * at["hashBytes"]!;
-    view.setUint16(tuple + at["family"]!, NFPROTO.NFPROTO_IPV4, true);
+    view.setUint16(tuple + at["family"]!, family, true);
     view.setUint8(tuple + at["protocol"]!, protocol);
     const ends = [0x0a000001, 0x0a000002];
     view.setUint32(tuple + at["source"]!, ends[direction]!);
@@ -163,6 +165,20 @@ describe.each([
     expect(printed(master, { region: child, info: 0 }, layout)).toEqual(["4660\tfalse\t1000"]);
     const fresh = connectionOf(layout.connection, { status: 0 });
     expect(printed("print(ct:timeout(), ct:status())", { region: fresh, info: 2 }, layout)).toEqual(["0\t0"]);
+  });
+
+  test("who has asked for the family or the protocol may compute with what that family has", () => {
+    const body = `local t = ct:tuple()
+      local function show(key)
+        local value = t[key]
+        return t.family == nf.proto.IPV4 and value >> 24 or value:byte(1)
+      end
+      print(show("src"), show("dst"))
+      if t.family ~= 2 then print(#t.src, #(t.src .. t.dst .. "!"), string.pack("I2", t.dport):byte(1)) else print(t.src + 1) end`;
+    const four = connectionOf(layout.connection);
+    expect(printed(body, { region: four, info: 0 }, layout)).toEqual(["10\t10", "167772162"]);
+    const six = connectionOf(layout.connection, { family: NFPROTO.NFPROTO_IPV6 });
+    expect(printed(body, { region: six, info: 0 }, layout)).toEqual(["10\t10", "16\t33\t187"]);
   });
 
   test("ways that meet", () => {

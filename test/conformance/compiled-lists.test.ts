@@ -1,4 +1,4 @@
-/** Lists whose length depends on the packet, in compiled hooks: as the Lua VM has them. */
+/** Lists whose length depends on the packet, and what a first result says of the others: as the Lua VM has it. */
 
 import { expect, test } from "vitest";
 import { EXAMPLE_LAYOUT } from "../../src/compiler/target.ts";
@@ -10,6 +10,8 @@ local function some(n) if n == 0 then return end if n == 1 then return nil end i
 local function fails(n) if n == 1 then error("no") end end
 local function count(...) return select("#", ...) end
 local function behind(first, second, ...) return first, count(...), ... end
+local function strict(n) if n == 1 then error("no") elseif n == 2 then return end return n end
+local function either(n) if n < 2 then return n == 0, n end return n == 2, "s" .. n end
 local function through(n) return some(n) end
 netfilter.register{ pf = nf.proto.IPV4, hooknum = nf.inet.LOCAL_OUT, priority = 0, hook = function(skb)
 local n = skb:data():getuint8(28)
@@ -40,6 +42,15 @@ test.each([
   "for i = 0, n do print(i, some(i)) end",
   "print(pcall(pcall, some, n))",
   "print(pcall(assert, some(n)))",
+  "local ok, v = pcall(strict, n) if not ok then print(#v) elseif v then print(v + 1, v >> 1) else print('none') end",
+  "local ok, v = pcall(strict, n) local was = ok if n > 2 then v = v * 2 end if was and v then print(v) else print(ok, v) end",
+  `local last
+   for i = 0, n do
+     local ok, v = pcall(strict, i)
+     if ok and v then last = (last or 0) + v elseif not ok then print(v:sub(1, 3), last) end
+   end
+   print(last)`,
+  "local good, v = either(n) if good then print(type(v), v) else print(v, type(v)) end",
 ])("%s", (body) => {
   const vm = new VmHook(`${HEAD}${body} return nf.action.ACCEPT end }`);
   const compiled = vm.compile(EXAMPLE_LAYOUT);

@@ -21,9 +21,10 @@ export interface Report {
   readonly outcomes: readonly Outcome[];
   /** Error lines of the log, and info lines, as `level: text`. */
   readonly log: readonly string[];
-  /** The packets that left the path, from their network headers, as rewritten. */
-  readonly left: readonly Uint8Array[];
-  readonly counters: Counters;
+  /** The packets that left the path, from their network headers, as rewritten; absent where packets cannot be rewritten. */
+  readonly left?: readonly Uint8Array[];
+  /** What the backend counts. */
+  readonly counters: Partial<Counters>;
 }
 
 export interface Machine {
@@ -255,7 +256,7 @@ async function check(one: Case, machine: Machine): Promise<void> {
   expect(report.outcomes.map((outcome) => outcome.verdict)).toEqual(one.verdicts);
   if (one.marks) expect(report.outcomes.map((outcome) => outcome.mark)).toEqual(one.marks);
   if (one.modified) expect(report.outcomes.map((outcome) => outcome.modified)).toEqual(one.modified);
-  if (one.left) {
+  if (one.left && report.left) {
     const expected = one.left.map((packet) => (typeof packet === "string" ? PACKETS[packet] : packet));
     expect(report.left.map((bytes) => [...bytes])).toEqual(expected.map((bytes) => [...bytes]));
   }
@@ -264,11 +265,13 @@ async function check(one: Case, machine: Machine): Promise<void> {
     for (const [i, line] of one.log.entries())
       expect(report.log[i]).toEqual(typeof line === "string" ? line : expect.stringMatching(line));
   }
-  expect(report.counters).toEqual({
+  const counted = {
     packets: one.verdicts.length,
     accepted: one.verdicts.filter((verdict) => verdict === "accept").length,
     dropped: one.verdicts.filter((verdict) => verdict === "drop").length,
     modified: report.outcomes.filter((outcome) => outcome.modified).length,
     errors: one.errors ?? 0,
-  });
+  };
+  expect(counted).toMatchObject(report.counters);
+  expect(report.counters.errors).toBe(counted.errors);
 }

@@ -33,7 +33,7 @@ test.each(["dnsblock", "portknock", "ratelimit", "sniblock"])("examples/%s.lua c
   expect(outcomeOf(path, readFileSync(path, "latin1"))).toBe("whole");
 });
 
-test("nearly nine of ten scripts that only read compile whole; the others are told where and what to do", () => {
+test("nine of ten scripts that only read compile whole; the others are told where and what to do", () => {
   const readme = readFileSync(new URL("README.md", import.meta.url), "utf8");
   const outcomes = corpusScripts().map(({ path, source }) => ({ path, outcome: outcomeOf(path, source) }));
   const text = outcomes.map(({ path, outcome }) => `${path}: ${outcome}\n`).join("");
@@ -45,7 +45,7 @@ test("nearly nine of ten scripts that only read compile whole; the others are to
   );
   const whole = reading.filter(({ outcome }) => outcome === "whole");
   expect(reading.length).toBeGreaterThan(35);
-  expect(whole.length / reading.length).toBeGreaterThanOrEqual(0.88);
+  expect(whole.length / reading.length).toBeGreaterThanOrEqual(0.9);
   for (const { path, outcome } of outcomes)
     if (outcome !== "whole") expect(outcome, path).toMatch(/^\d+:\d+ .+ cannot be compiled; .+/);
 });
