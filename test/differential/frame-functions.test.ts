@@ -1,6 +1,6 @@
 /**
- * Generated functions of `xdp.attach` on generated frames: the Lua VM, and the program in the kernel by test runs, come to
- * the same verdict and bytes, and log the same lines; the verifier takes every program. Nothing is attached or pinned.
+ * Generated functions of `xdp.attach` on generated frames: the Lua VM, and the program in the interpreter and in the
+ * kernel by test runs, come to the same verdict and bytes, and log the same lines; the verifier takes every program. Nothing is attached or pinned.
  */
 
 import { describe, expect, test } from "vitest";
@@ -13,7 +13,7 @@ import { numRuns } from "../../src/wire/testing.ts";
 import { seed } from "../seed.ts";
 import { whyNoBpf } from "./bpf-machine.ts";
 import { Choices } from "./choices.ts";
-import { differenceOf, type FrameOutcome, KernelHook, VmHook } from "./hook-machines.ts";
+import { differenceOf, type FrameOutcome, InterpretedHook, KernelHook, VmHook } from "./hook-machines.ts";
 import { generateFrame, generateFrameFunction } from "./writing-hooks.ts";
 
 const why = whyNoBpf();
@@ -41,22 +41,23 @@ const arrived = (frame: Uint8Array): Skb =>
     macLength: ETHERNET_BYTES,
   });
 
-function difference(vm: FrameOutcome, kernel: FrameOutcome): string | undefined {
-  if (kernel.isPunted)
-    return kernel.verdict === `${XDP.XDP_PASS}` ? undefined : "an undecided frame must pass";
-  const said = differenceOf(vm, kernel);
-  if (said !== undefined || vm.isStopped || kernel.isStopped) return said;
-  const [wanted, got] = [hex(vm.frame), hex(kernel.frame)];
-  return wanted === got ? undefined : `VM:     ${wanted}\nkernel: ${got}`;
+function difference(vm: FrameOutcome, other: FrameOutcome): string | undefined {
+  if (other.isPunted) return other.verdict === `${XDP.XDP_PASS}` ? undefined : "an undecided frame must pass";
+  const said = differenceOf(vm, other);
+  if (said !== undefined || vm.isStopped || other.isStopped) return said;
+  const [wanted, got] = [hex(vm.frame), hex(other.frame)];
+  return wanted === got ? undefined : `VM:     ${wanted}\nother:  ${got}`;
 }
 
 function runFunction(c: Choices, layout: KernelLayout, counts: Counts): string | undefined {
   const source = generateFrameFunction(c);
   const vm = new VmHook(source);
   let kernel: KernelHook;
+  let interpreter: InterpretedHook;
   try {
     const compiled = vm.compile(layout);
     if (compiled.refusals.length > 0) counts.refused++;
+    interpreter = new InterpretedHook(vm, compiled, layout);
     kernel = new KernelHook(vm, compiled);
   } catch (error) {
     if (!(error instanceof CannotCompile)) return `${source}\n${(error as Error).stack}`;
@@ -73,7 +74,8 @@ function runFunction(c: Choices, layout: KernelLayout, counts: Counts): string |
       else counts.compared++;
       if (hex(wanted.frame) !== hex(frame)) counts.changed++;
       counts.verdicts[wanted.verdict] = (counts.verdicts[wanted.verdict] ?? 0) + 1;
-      const problem = difference(wanted, got);
+      const interpreted = difference(wanted, interpreter.onFrame(frame));
+      const problem = interpreted === undefined ? difference(wanted, got) : `interpreter: ${interpreted}`;
       if (problem !== undefined) return `${source}\nframe ${hex(frame)}\n${problem}`;
       // What a run that was cut short has counted is not the same everywhere.
       if ((got.isPunted || wanted.isStopped || got.isStopped) && source.includes("runs + 1")) break;

@@ -9,7 +9,12 @@ import { type CompiledScript, compileHooks, type ProgramSource } from "../../src
 import { eventText } from "../../src/compiler/event-text.ts";
 import type { Place } from "../../src/compiler/packet.ts";
 import { CONFIG, type KernelLayout, MAPS, SCRATCH, SK_BUFF_CONTEXT } from "../../src/compiler/target.ts";
-import { netfilterEnvironment, type PacketConnection, ruleEnvironment } from "../../src/ebpf/contexts.ts";
+import {
+  frameEnvironment,
+  netfilterEnvironment,
+  type PacketConnection,
+  ruleEnvironment,
+} from "../../src/ebpf/contexts.ts";
 import { Executable } from "../../src/ebpf/executable.ts";
 import { interpret } from "../../src/ebpf/interpret.ts";
 import { type BpfMap, createMap, RingBufferMap } from "../../src/ebpf/maps.ts";
@@ -203,12 +208,14 @@ export class InterpretedHook {
   readonly #executable: Executable;
   readonly #maps: Record<string, BpfMap> = {};
   readonly #station;
+  readonly #layout: KernelLayout;
 
   /** `layout` is what it was compiled for. */
-  constructor(vm: VmHook, compiled: CompiledScript, { sk_buff }: KernelLayout) {
+  constructor(vm: VmHook, compiled: CompiledScript, layout: KernelLayout) {
     this.#vm = vm;
+    this.#layout = layout;
     this.compiled = compiled;
-    this.#station = { ...STATION, offsets: sk_buff };
+    this.#station = { ...STATION, offsets: layout.sk_buff };
     this.#executable = new Executable(this.compiled.hooks[0]!.program);
     for (const spec of this.compiled.maps) {
       const map = createMap(spec);
@@ -237,6 +244,17 @@ export class InterpretedHook {
     const events = this.#maps[MAPS.events];
     const records = events instanceof RingBufferMap ? events.drain() : [];
     return this.#vm.outcomeOf(low, records, this.compiled);
+  }
+
+  /** The function of `xdp.attach`. */
+  onFrame(frame: Uint8Array): FrameOutcome {
+    this.#maps[MAPS.scratch]?.lookup(key0, 0)?.bytes.fill(LEFTOVER);
+    const environment = frameEnvironment(frame, this.#layout.xdp_buff);
+    const { low } = interpret(this.#executable, { ...environment, maps: this.#maps, limit: 50_000_000 });
+    const events = this.#maps[MAPS.events];
+    const records = events instanceof RingBufferMap ? events.drain() : [];
+    const outcome = this.#vm.outcomeOf(low, records, this.compiled);
+    return { ...outcome, verdict: `${low}`, frame: environment.packet.bytes };
   }
 }
 
