@@ -41,7 +41,7 @@ export interface NfqueueRunning extends Running {
 }
 
 const LIMITED = {
-  xdp: "frames do not come to user space; xdp.attach runs in the kernel, with --on ebpf --xdp DEV,…",
+  xdp: "frames do not come to user space; xdp.attach runs in the kernel, with --on ebpf --xdp DEV",
   xtable: "rules cannot ask user space; matches run in the kernel, with --on ebpf --pin NAME",
 };
 
