@@ -65,7 +65,7 @@ export class LiveKernel implements Kernel {
 
   /** As of extensions. */
   registerXdp(): () => void {
-    const text = "frames do not come to user space; --on ebpf --xdp DEV,… compiles xdp.attach";
+    const text = "frames do not come to user space; --on ebpf --xdp DEV compiles xdp.attach";
     this.log("error", `xdp: ${text}`);
     throw new Error(text);
   }

@@ -42,7 +42,7 @@ export interface NfqueueRunning extends Running {
 
 const LIMITED = {
   nat: "live packets are translated by rules of nftables or iptables; nat.register is for sim",
-  xdp: "frames do not come to user space; xdp.attach runs in the kernel, with --on ebpf --xdp DEV,…",
+  xdp: "frames do not come to user space; xdp.attach runs in the kernel, with --on ebpf --xdp DEV",
   xtable: "rules cannot ask user space; matches run in the kernel, with --on ebpf --pin NAME",
 };
 

@@ -94,6 +94,28 @@ export function ruleEnvironment(
   };
 }
 
+/**
+ * A frame from its link header on, and what `bpf_cast_to_kern_ctx` makes of the context of BPF_PROG_TYPE_XDP (`struct
+ * xdp_buff`). `packet` is the frame as the program leaves it.
+ */
+export function frameEnvironment(
+  bytes: Uint8Array,
+  offsets: { readonly data: number; readonly data_end: number },
+): { readonly context: Region; readonly packet: Region } {
+  const memory = new Uint8Array(bytes.length + SLACK).fill(SLACK_BYTE);
+  memory.set(bytes);
+  // Programs write by calls alone.
+  const region = new Region("the frame", memory, { isWritable: false });
+  const context = new Region("the context", new Uint8Array(Math.max(offsets.data, offsets.data_end) + 8), {
+    isWritable: false,
+    pointers: new Map([
+      [offsets.data, { region, offset: 0 }],
+      [offsets.data_end, { region, offset: bytes.length }],
+    ]),
+  });
+  return { context, packet: new Region("the frame", memory.subarray(0, bytes.length)) };
+}
+
 const emptySkb = (): Region => new Region("the skb", new Uint8Array(0), { isWritable: false });
 
 function skbOf(

@@ -92,6 +92,15 @@ export const BPF_HELPERS: Readonly<Record<number, Call>> = {
     target.set(packet.bytes.subarray(from, from + size));
     machine.setResult(0);
   },
+  [BPF_FUNC.BPF_FUNC_xdp_store_bytes](machine) {
+    const { packet } = machine.environment;
+    const to = machine.argument(2);
+    const size = machine.argument(4);
+    const source = machine.argumentBytes(3, size);
+    if (packet === undefined || to + size > packet.bytes.length) return machine.setResult(-ERRNO.EINVAL);
+    packet.bytes.set(source, to);
+    machine.setResult(0);
+  },
   // For what is not there the kernel gives zeros, so that a program may pass an address that it has no use for. One
   // that only just misses something is a finding here.
   [BPF_FUNC.BPF_FUNC_probe_read_kernel](machine) {

@@ -22,6 +22,7 @@ import { NF_IP_PRI } from "../uapi/netfilter-ipv4.ts";
 import { IP_CT } from "../uapi/nf-conntrack-common.ts";
 import { RTN } from "../uapi/rtnetlink.ts";
 import { updateChecksum16 } from "../wire/checksum.ts";
+import { ethernet } from "../wire/ethernet.ts";
 import { ipv4 } from "../wire/ipv4.ts";
 import { ipv6 } from "../wire/ipv6.ts";
 import * as address from "./addresses.ts";
@@ -203,6 +204,9 @@ export class SimulatedKernel implements Kernel {
     if (this.#xdp.size === 0 || this.#isOwn(skb)) return undefined;
     for (const program of this.#xdp) {
       const verdict = program.run(skb);
+      // The stack looks at the link header only now.
+      if (skb.macOffset === skb.netOffset - ethernet.size)
+        skb.protocol = ethernet.get.ethertype(skb.bytes, skb.macOffset);
       if (verdict === XDP.XDP_PASS) continue;
       if (verdict !== XDP.XDP_TX) return OUTCOMES.input.drop;
       this.forward(skb);

@@ -9,7 +9,12 @@ import { type CompiledScript, compileHooks, type ProgramSource } from "../../src
 import { eventText } from "../../src/compiler/event-text.ts";
 import type { Place } from "../../src/compiler/packet.ts";
 import { CONFIG, type KernelLayout, MAPS, SCRATCH, SK_BUFF_CONTEXT } from "../../src/compiler/target.ts";
-import { netfilterEnvironment, type PacketConnection, ruleEnvironment } from "../../src/ebpf/contexts.ts";
+import {
+  frameEnvironment,
+  netfilterEnvironment,
+  type PacketConnection,
+  ruleEnvironment,
+} from "../../src/ebpf/contexts.ts";
 import { Executable } from "../../src/ebpf/executable.ts";
 import { interpret } from "../../src/ebpf/interpret.ts";
 import { type BpfMap, createMap, RingBufferMap } from "../../src/ebpf/maps.ts";
@@ -18,6 +23,7 @@ import type { HookRegistration } from "../../src/kernel/kernel.ts";
 import { SimulatedKernel } from "../../src/kernel/simulated.ts";
 import type { Skb } from "../../src/kernel/skb.ts";
 import { ethernetFrame, skbOf } from "../../src/kernel/testing.ts";
+import type { XdpProgram } from "../../src/kernel/xdp.ts";
 import { RingBufferReader } from "../../src/linux/bpf.ts";
 import { LuaTable } from "../../src/lua/table.ts";
 import type { LuaFunction } from "../../src/lua/value.ts";
@@ -44,6 +50,13 @@ export interface DeviceOutcome extends Outcome {
   readonly mark: number;
 }
 
+/** What became of a frame. */
+export interface FrameOutcome extends Omit<Outcome, "verdict"> {
+  /** `XDP_*` */
+  readonly verdict: string;
+  readonly frame: Uint8Array;
+}
+
 /** Rounds of loops and calls that one run may take. */
 const BUDGET = 3_000;
 const STOPPED = "instruction budget exceeded";
@@ -53,8 +66,15 @@ const SK_BUFF_BYTES = 192;
 
 const key0 = new Uint8Array(4);
 
+type Registration = HookRegistration | MatchExtension | XdpProgram;
+
 class HookRecorder extends SimulatedKernel {
-  readonly registered: (HookRegistration | MatchExtension)[] = [];
+  readonly registered: Registration[] = [];
+
+  override registerXdp(program: XdpProgram): () => void {
+    this.registered.push(program);
+    return () => {};
+  }
 
   override registerHook(hook: HookRegistration): () => void {
     this.registered.push(hook);
@@ -70,10 +90,10 @@ class HookRecorder extends SimulatedKernel {
 /** What rules of the tests give a match. */
 const USERARGS = "example.org".padEnd(256, "\0");
 
-/** The Lua VM with a script that registers one hook, or one match. */
+/** The Lua VM with a script that registers one hook, or one match, or attaches a function to frames. */
 export class VmHook {
   readonly runtime: Runtime;
-  readonly #registration: HookRegistration | MatchExtension;
+  readonly #registration: Registration;
   #lines: string[] = [];
 
   constructor(source: string) {
@@ -99,6 +119,7 @@ export class VmHook {
   #run(packet: Uint8Array): number {
     const registration = this.#registration;
     const skb = skbOf(packet);
+    assert(!("callback" in registration), "frames are no packets");
     if (!("kind" in registration)) return registration.run(skb).verdict;
     const of = { skb, hotdrop: false, hooknum: STATION.hook, ...transportHeader(packet) };
     return registration.match(of, USERARGS).matches ? NF_VERDICT.NF_DROP : NF_VERDICT.NF_ACCEPT;
@@ -108,9 +129,18 @@ export class VmHook {
   runFrame(skb: Skb): DeviceOutcome {
     this.#lines = [];
     const registration = this.#registration;
-    assert(!("kind" in registration), "matches do not write");
+    assert("hooknum" in registration && !("kind" in registration), "only hooks write to packets");
     const { verdict, mark } = registration.run(skb);
     return { ...this.#outcome(verdict), frame: skb.frame().slice(), mark: mark ?? 0 };
+  }
+
+  /** As the function of `xdp.attach` sees a frame. */
+  onFrame(skb: Skb): FrameOutcome {
+    this.#lines = [];
+    const registration = this.#registration;
+    assert("callback" in registration, "the script attaches a function");
+    const result = registration.run(skb);
+    return { ...this.#outcome(NF_VERDICT.NF_ACCEPT), verdict: `${result}`, frame: skb.frame().slice() };
   }
 
   get script(): Script {
@@ -120,6 +150,10 @@ export class VmHook {
 
   /** Throws `CannotCompile` when no packet could be decided. */
   compile(layout: KernelLayout, ringBytes?: number, place?: Place): CompiledScript {
+    if ("callback" in this.#registration) {
+      const callback = this.#registration.callback as LuaFunction;
+      return compileHooks(this.script, [{ name: "xdp", form: "xdp", callback }], layout, ringBytes);
+    }
     const { source } = this.#registration;
     assert(source instanceof LuaTable, "a hook is registered with a table");
     const of: ProgramSource =
@@ -174,12 +208,14 @@ export class InterpretedHook {
   readonly #executable: Executable;
   readonly #maps: Record<string, BpfMap> = {};
   readonly #station;
+  readonly #layout: KernelLayout;
 
   /** `layout` is what it was compiled for. */
-  constructor(vm: VmHook, compiled: CompiledScript, { sk_buff }: KernelLayout) {
+  constructor(vm: VmHook, compiled: CompiledScript, layout: KernelLayout) {
     this.#vm = vm;
+    this.#layout = layout;
     this.compiled = compiled;
-    this.#station = { ...STATION, offsets: sk_buff };
+    this.#station = { ...STATION, offsets: layout.sk_buff };
     this.#executable = new Executable(this.compiled.hooks[0]!.program);
     for (const spec of this.compiled.maps) {
       const map = createMap(spec);
@@ -208,6 +244,17 @@ export class InterpretedHook {
     const events = this.#maps[MAPS.events];
     const records = events instanceof RingBufferMap ? events.drain() : [];
     return this.#vm.outcomeOf(low, records, this.compiled);
+  }
+
+  /** The function of `xdp.attach`. */
+  onFrame(frame: Uint8Array): FrameOutcome {
+    this.#maps[MAPS.scratch]?.lookup(key0, 0)?.bytes.fill(LEFTOVER);
+    const environment = frameEnvironment(frame, this.#layout.xdp_buff);
+    const { low } = interpret(this.#executable, { ...environment, maps: this.#maps, limit: 50_000_000 });
+    const events = this.#maps[MAPS.events];
+    const records = events instanceof RingBufferMap ? events.drain() : [];
+    const outcome = this.#vm.outcomeOf(low, records, this.compiled);
+    return { ...outcome, verdict: `${low}`, frame: environment.packet.bytes };
   }
 }
 
@@ -250,14 +297,24 @@ export class KernelHook {
     };
   }
 
+  /** The function of `xdp.attach`, by a test run. */
+  onFrame(frame: Uint8Array): FrameOutcome {
+    const { result, packet } = this.programs.programs[0]!.transform(frame);
+    const records: Uint8Array[] = [];
+    this.#reader?.read((record) => records.push(record.slice()));
+    return { ...this.#vm.outcomeOf(result, records, this.compiled), verdict: `${result}`, frame: packet };
+  }
+
   close(): void {
     this.#reader?.close();
     this.programs.close();
   }
 }
 
+type Said = Omit<Outcome, "verdict"> & { readonly verdict: string };
+
 /** What differs, if anything that counts does. */
-export function differenceOf(vm: Outcome, other: Outcome): string | undefined {
+export function differenceOf(vm: Said, other: Said): string | undefined {
   if (other.isPunted || vm.isStopped || other.isStopped) return undefined;
   // Of a long string the log has the beginning and the length.
   const isCut = other.lines.some((line) => /\.\.\. \(\d+ bytes\)/.test(line));

@@ -1,4 +1,4 @@
-/** Random scripts with one hook that changes its packet, and frames for it. */
+/** Random scripts with one hook that changes its packet, or one function on frames, and frames for them. */
 
 import { ipv4Arrival, ipv6Arrival } from "../../src/kernel/ip-arrival.ts";
 import { Skb } from "../../src/kernel/skb.ts";
@@ -27,7 +27,13 @@ export function generateWritingHook(c: Choices): string {
   return new WritingHook(c).script();
 }
 
+/** The same for `xdp.attach`: what frames have no methods for is left out. */
+export function generateFrameFunction(c: Choices): string {
+  return new WritingHook(c, true).frameScript();
+}
+
 class WritingHook {
+  readonly #onFrames: boolean;
   readonly #c: Choices;
   readonly #lines: string[] = [];
   readonly #strings: string[] = [];
@@ -36,7 +42,8 @@ class WritingHook {
   #fuel: number;
   #hasCopy = false;
 
-  constructor(c: Choices) {
+  constructor(c: Choices, onFrames = false) {
+    this.#onFrames = onFrames;
     this.#c = c;
     this.#fuel = 2 + c.below(9);
   }
@@ -64,6 +71,28 @@ end }
 `;
   }
 
+  frameScript(): string {
+    const c = this.#c;
+    while (this.#fuel > 0) this.#statement();
+    if (c.chance(20)) this.#line("print(#argument, (pcall(argument.getuint8, argument, 0)))");
+    if (c.chance(40)) this.#show();
+    this.#line(
+      `return ${c.weighted<string>([
+        [8, c.pick(["0", "1", "2", "3"])],
+        [4, `${this.#byte()} & 3`],
+        [2, `${this.#byte()} % 6`],
+        [1, c.pick(["nil", "true", "-1", "4", "1 << 32", "(1 << 32) + 1"])],
+      ])}`,
+    );
+    return `local xdp = require("xdp")
+local runs, table = 0, { a = "example", b = "x" }
+local function put(d, at, text) d:setstring(at, text) return #text end
+xdp.attach(function(d, argument)
+${this.#lines.join("\n")}
+end)
+`;
+  }
+
   #line(text: string): void {
     this.#lines.push("  ".repeat(this.#depth) + text);
   }
@@ -81,20 +110,21 @@ end }
   #statement(): void {
     this.#fuel--;
     const c = this.#c;
+    const packets = this.#onFrames ? 0 : 1;
     c.weighted<() => void>([
       [8, () => this.#set()],
       [4, () => this.#setString()],
       [4, () => this.#keep()],
       [4, () => this.#show()],
-      [3, () => this.#line(`d = skb:data(${c.pick(["", '"net"', '"mac"', '"mac"'])})`)],
-      [2, () => this.#line("skb:checksum()")],
-      [2, () => this.#resize()],
+      [3 * packets, () => this.#line(`d = skb:data(${c.pick(["", '"net"', '"mac"', '"mac"'])})`)],
+      [2 * packets, () => this.#line("skb:checksum()")],
+      [2 * packets, () => this.#resize()],
       [2, () => this.#if()],
       [2, () => this.#loop()],
       [1, () => this.#protected()],
       [1, () => this.#line("runs = runs + 1 print(runs)")],
-      [this.#depth === 1 && !this.#hasCopy ? 1 : 0, () => this.#copy()],
-      [1, () => this.#line(`print(d:checksum(${this.#offset(8)}), #d, #skb)`)],
+      [this.#depth === 1 && !this.#hasCopy ? packets : 0, () => this.#copy()],
+      [1, () => this.#line(`print(d:checksum(${this.#offset(8)}), #d${packets ? ", #skb" : ""})`)],
     ])();
   }
 

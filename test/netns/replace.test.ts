@@ -208,6 +208,10 @@ describe.skipIf(why)(`replacing a script${why ? ` (skipped: ${why})` : ""}`, () 
       expect(line.slice(line.indexOf(stays) + stays.length)).toMatch(reason);
       expect(answers(SERVER_V4, "bad 1", "good")).toEqual(["good"]);
     }
+    // Nor can another process put it there.
+    const other = moonhook("run", path, "--netns", net.server, "--pin", NAME, "--replace");
+    expect(other.status).toBe(1);
+    expect(answers(SERVER_V4, "bad 1", "good")).toEqual(["good"]);
     expect(kernelObjects(name()).links).toEqual(links);
     // Afterwards one that can.
     expect(await change(run, path, source(2))).toContain("moonhook: replaced, 1 hook");
