@@ -269,6 +269,14 @@ export abstract class Building extends Operations {
     this.cells.set(cell, value);
   }
 
+  /** All that is remembered of one thing. */
+  rememberedOf(of: object): (readonly [key: string, value: Abstract])[] {
+    return [...(this.#remembered.get(of) ?? [])].flatMap(([key, cell]) => {
+      const value = this.cells.get(cell);
+      return value === undefined ? [] : [[key, value] as const];
+    });
+  }
+
   /** Forgets what begins with `kind`. */
   forget(of: object, kind: string): void {
     for (const [key, cell] of this.#remembered.get(of) ?? [])

@@ -160,3 +160,24 @@ test("a constant never stands for an address or for what an atomic adds", () => 
   expect(after).toContain("v2 = add 1, 2");
   expect(after).toContain("atomicAdd64 [v0], v2");
 });
+
+test("an edge that knows how an empty block decides goes there at once, unless its parameter is read elsewhere", () => {
+  const decided = (isReadElsewhere: boolean): string => {
+    const ir = new IrFunction("f");
+    const entry = build(ir, ir.entry);
+    const other = build(ir);
+    const test = build(ir);
+    const yes = build(ir);
+    const no = build(ir);
+    const input = entry.input();
+    const isSo = test.parameter();
+    entry.branch("jeq", input, 5n, to(test, 1n), to(other));
+    other.jump(test.block, other.input(8));
+    test.branch("jne", isSo, 0n, to(yes), to(no));
+    yes.return(2n);
+    no.return(isReadElsewhere ? isSo : 3n);
+    return text(ir);
+  };
+  expect(decided(false)).toContain("jeq v1, 5 then b3() else");
+  expect(decided(true)).toContain("jeq v1, 5 then b2(1) else");
+});

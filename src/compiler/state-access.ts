@@ -193,16 +193,28 @@ const MOST_LOOKS = 64n;
  */
 function takeRecord(s: Specializer, of: DynamicClass): { record: Value; index: Operand } {
   const taken = new Join();
-  const looks = s.newVariable("looks", int(0n));
-  s.repeat("record", (again) => {
-    const count = (s.cells.get(looks) as Int).value;
+  const next = (otherwise: (take: () => void, record: Value) => void): void => {
     const last = s.load(8, s.mapValue(MAPS.state, STATE.hand), 0);
     const index = s.binary("and", s.binary("add", last, 1n), (1n << INDEX_BITS) - 1n);
     s.store(8, s.mapValue(MAPS.state, STATE.hand), 0, index);
     const record = lookUpRecord(s, of, index);
     if (s.block === undefined) return;
     const take = (): void => s.goto(taken, [{ kind: "slice", base: record, offset: index, length: 0n }]);
-    s.fork("jeq", s.load(8, record, RECORD.isUsed), 0n, take, () =>
+    s.fork("jeq", s.load(8, record, RECORD.isUsed), 0n, take, () => otherwise(take, record));
+  };
+  const keys = s.rememberedOf(KEYS);
+  const more = new Join();
+  // The first look is outside of the loop: mostly there is no other.
+  next((_, record) => {
+    s.here.isCold = true;
+    s.store(8, record, RECORD.isUsed, 0n);
+    s.goto(more);
+  });
+  s.land(more);
+  const looks = s.newVariable("looks", int(1n));
+  s.repeat("record", (again) => {
+    const count = (s.cells.get(looks) as Int).value;
+    next((take, record) =>
       s.fork("jsge", count, MOST_LOOKS, take, () => {
         s.store(8, record, RECORD.isUsed, 0n);
         s.cells.set(looks, int(s.binary("add", count, 1n)));
@@ -212,6 +224,8 @@ function takeRecord(s: Specializer, of: DynamicClass): { record: Value; index: O
   });
   const { base, offset } = s.land(taken)[0] as Slice;
   s.cells.delete(looks);
+  // No key was made here.
+  for (const [key, value] of keys) s.remember(KEYS, key, value);
   return { record: base, index: offset };
 }
 
@@ -482,10 +496,11 @@ export function readEntry(s: Specializer, table: DynamicTable, key: Abstract): A
     const name = entryName(table, single);
     const known = name === undefined ? undefined : s.remembered(of, `entry ${name}`);
     if (known !== undefined) return known;
+    // First of all, so that each way from here has the key for the next table that is asked for it.
+    const place = entryKey(s, table, single);
+    if (place === undefined) return NIL;
     const rest = new Join();
     skipIfEmpty(s, table, () => s.goto(rest, [NIL]));
-    const place = entryKey(s, table, single);
-    if (place === undefined) return s.land(rest)[0] ?? NIL;
     const found = entryPlace(s, of, place, name);
     s.fork(
       "jeq",

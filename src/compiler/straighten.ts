@@ -1,6 +1,7 @@
 /** Fewer blocks: unreachable ones go, empty ones are passed by, and those in a row become one. */
 
 import { substituteTerminator } from "./decide.ts";
+import { foldComparison } from "./fold.ts";
 import {
   type Block,
   conditionOf,
@@ -10,6 +11,7 @@ import {
   type Operand,
   operandsOf,
   reachable,
+  type Terminator,
   Value,
 } from "./ir.ts";
 import { mapEdges, needsValue, Substitution, substituteInstruction } from "./substitute.ts";
@@ -37,27 +39,31 @@ function countReads(order: readonly Block[]): Map<Value, number> {
   return counts;
 }
 
-/** Leads edges past blocks that only pass their parameters on. */
+/** Leads edges past blocks that only pass their parameters on, or decide by one of them that the edge knows. */
 function skipEmpty(ir: IrFunction): boolean {
   const order = reachable(ir);
   const reads = countReads(order);
-  const passing = new Map<Block, Edge>();
+  const passing = new Map<Block, Terminator>();
   for (const block of order) {
     const end = block.terminator!;
-    if (block === ir.entry || block.instructions.length > 0 || end.op !== "jump" || end.to.target === block)
-      continue;
+    if (block === ir.entry || block.instructions.length > 0) continue;
+    if (end.op === "jump" ? end.to.target === block : end.op !== "branch") continue;
     // Whoever else reads a parameter lies behind this block and needs it to stay.
-    const own = (value: Value): number => end.to.args.filter((operand) => operand === value).length;
-    if (block.parameters.every((value) => (reads.get(value) ?? 0) === own(value))) passing.set(block, end.to);
+    const own = [...conditionOf(end), ...edgesOf(end).flatMap(({ args }) => args)];
+    const isOwn = (value: Value): boolean =>
+      (reads.get(value) ?? 0) === own.filter((operand) => operand === value).length;
+    if (block.parameters.every(isOwn)) passing.set(block, end);
   }
   let isChanged = false;
   const through = (edge: Edge): Edge => {
     // Empty blocks in a circle are passed by once each.
     for (let steps = passing.size; steps > 0; steps--) {
-      const onward = passing.get(edge.target);
-      if (onward === undefined) break;
+      const end = passing.get(edge.target);
+      if (end === undefined) break;
       const { args, target } = edge;
       const given = new Map<Operand, Operand>(target.parameters.map((value, index) => [value, args[index]!]));
+      const onward = wayOf(end, given);
+      if (onward === undefined) break;
       edge = {
         target: onward.target,
         args: onward.args.map((operand) => given.get(operand) ?? operand),
@@ -68,6 +74,16 @@ function skipEmpty(ir: IrFunction): boolean {
   };
   for (const block of order) block.terminator = mapEdges(block.terminator!, through);
   return isChanged;
+}
+
+/** Where the end of a block leads with these operands in place of parameters, if it leads to one place only. */
+function wayOf(end: Terminator, given: ReadonlyMap<Operand, Operand>): Edge | undefined {
+  if (end.op === "jump") return end.to;
+  if (end.op !== "branch") return undefined;
+  const left = given.get(end.left) ?? end.left;
+  const right = given.get(end.right) ?? end.right;
+  if (typeof left !== "bigint" || typeof right !== "bigint") return undefined;
+  return foldComparison(end.comparison, left, right) ? end.then : end.otherwise;
 }
 
 /** Appends a block to its only predecessor, when that goes nowhere else. */

@@ -160,6 +160,20 @@ describe("values", () => {
       1,
     ],
     [
+      "keys of one length, one after the other",
+      "names[d:getstring(28, 4)] = 1 print(names[d:getstring(29, 4)], names[d:getstring(28, 4)], names[d:getstring(30, 4)])",
+      1,
+    ],
+    [
+      "a key between two others, on one of two ways, and in a loop",
+      `local k, l = d:getstring(28, 4), d:getstring(33, 4) names[k] = 1
+      if d:getuint8(9) == 17 then print("l", names[l]) end names[k] = (names[k] or 0) + 2 print(names[k], names[l])
+      for i = 0, d:getuint8(9) - 15 do print(names[d:getstring(28 + i, 4)], names[k]) names[d:getstring(29 + i, 4)] = i end
+      print(names[d:getstring(30, 4)], names[k])
+      for i = 28, 31 do names[d:getstring(i, 4)] = nil end`,
+      6,
+    ],
+    [
       "a string of one of several kinds, as a key",
       "local s = texts[#d & 3] or d:getstring(34, 7) print(s, names[s])",
       1,
