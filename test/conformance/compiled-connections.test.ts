@@ -1,10 +1,12 @@
 /** What compiled hooks read of connections, from memory that looks like the kernel's, wherever that has its fields. */
 
 import { describe, expect, test } from "vitest";
+import { LoadedScript } from "../../src/backends/compile-script.ts";
 import { CONNECTION_PLACES, type ConnectionLayout } from "../../src/compiler/connection-layout.ts";
 import { EXAMPLE_LAYOUT, FORMS, type KernelLayout } from "../../src/compiler/target.ts";
 import type { PacketConnection } from "../../src/ebpf/contexts.ts";
 import { Region } from "../../src/ebpf/memory.ts";
+import { SimulatedKernel } from "../../src/kernel/simulated.ts";
 import { ipPacket } from "../../src/kernel/testing.ts";
 import { NFPROTO } from "../../src/uapi/netfilter.ts";
 import { IP_CT, IPS } from "../../src/uapi/nf-conntrack-common.ts";
@@ -255,6 +257,27 @@ describe("what a program does not do with connections", () => {
     const layout = { ...EXAMPLE_LAYOUT, connection: { ...others, zone: undefined } };
     const region = connectionOf(EXAMPLE_LAYOUT.connection);
     expect(printed("print(ct:zone())", { region, info: 0 }, layout)).toEqual(["0"]);
+  });
+
+  test("user space, which is not told of connections that only begin, is not left with some packets", () => {
+    for (const asks of ["conntrack.get(skb)", "skb:connmark()"]) {
+      const source = `${HEAD.split("\n").slice(0, 2).join("\n")}
+        local mark = ${asks}
+        if skb:data():getuint8(9) == 50 then skb:connmark(1) end
+        return 1 end }`;
+      const script = new LoadedScript({ path: "test.lua", source }, new SimulatedKernel({ log: () => {} }));
+      try {
+        expect(() => script.compileOrPunt(EXAMPLE_LAYOUT, "netfilter")).toThrow(
+          expect.objectContaining({
+            diagnostics: expect.arrayContaining([
+              expect.objectContaining({ message: expect.stringContaining("connections that only begin") }),
+            ]),
+          }),
+        );
+      } finally {
+        script.close();
+      }
+    }
   });
 
   test("at a device, before packets are tracked", () => {

@@ -3,6 +3,7 @@
  * ctnetlink, and what the real `conntrack` lists.
  */
 
+import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { withinNamespace } from "../../src/linux/netns.ts";
@@ -21,6 +22,7 @@ import {
   SERVER_V6,
   whyNoNamespaces,
 } from "./namespace.ts";
+import { TEST_PIN } from "./pins.ts";
 
 const why = whyNoNamespaces();
 const TRAFFIC = fileURLToPath(new URL("connection-traffic.mjs", import.meta.url));
@@ -224,6 +226,33 @@ describe.skipIf(why)(`connections in the kernel${why ? ` (skipped: ${why})` : ""
         reply: [numbers("packets")[1], numbers("bytes")[1]],
       });
     }
+  });
+
+  test("where nobody else asks for connections they are tracked as long as the script runs", async () => {
+    const namespaces = await network();
+    const { server } = namespaces;
+    await serveEcho(namespaces);
+    const path = commands.file(`
+      local nf, netfilter = require("linux.nf"), require("netfilter")
+      netfilter.register{ pf = nf.proto.IPV4, hooknum = nf.inet.LOCAL_IN, priority = 10, hook = function(skb)
+        if skb:data():getuint8(9) == 17 then print("mark", skb:connmark()) end
+        return nf.action.ACCEPT
+      end }`);
+    const options = ["run", path, "--on", "ebpf", "--netns", server, "--pin", TEST_PIN];
+    const pinned = spawnSync("bin/moonhook", options, { encoding: "utf8", timeout: 60_000 });
+    expect([pinned.status, pinned.stderr]).toEqual([
+      3,
+      expect.stringContaining("hooks that ask for connections cannot be pinned"),
+    ]);
+    const tables = () => must(namespaces, server, "nft", "list", "tables");
+    expect(tables()).toBe("");
+    const running = await commands.arm(path, server, "--on", "ebpf");
+    expect(tables()).toMatch(
+      /^table inet moonhook-track-\d+-1 # progname .*\n$|^table inet moonhook-track-\d+-1\n$/,
+    );
+    talk(namespaces, "udp", SERVER_V4, "9000", "4000", "a", "bc");
+    expect((await running.stop()).stdout).toMatch(/^mark\t0\nmark\t0\n0 script errors/);
+    expect(tables()).toBe("");
   });
 
   test("of the first packet of a connection it reads what rules have made of it", async () => {
