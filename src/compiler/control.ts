@@ -283,7 +283,7 @@ export abstract class Control extends IrEmitter {
       if (form === undefined) continue;
       this.#cover(form, value);
       changing.push({ cell, form });
-      args.push(...this.#words(form, value, () => true));
+      args.push(...this.#words(form, value, true));
     }
     const entryFacts = this.facts;
     this.jump(header, args);
@@ -325,13 +325,10 @@ export abstract class Control extends IrEmitter {
       if (this.#widen(form, after)) isSettled = false;
     }
     if (!isSettled) return false;
-    const flow = new LoopFlow(header, this.ir.blocks);
-    const parameters = header.parameters.values();
+    // What the first round begins with was hidden, so that the verifier has seen every other.
     this.jump(
       header,
-      changing.flatMap(({ cell, form }) =>
-        this.#words(form, this.cells.get(cell)!, (word) => flow.mayNarrow(parameters.next().value!, word)),
-      ),
+      changing.flatMap(({ cell, form }) => this.#words(form, this.cells.get(cell)!, false)),
     );
     return true;
   }
@@ -573,22 +570,18 @@ export abstract class Control extends IrEmitter {
     return tag === undefined ? alternatives[0]! : { kind: "union", tag, alternatives };
   }
 
-  /** The words for the parameters that `#parameters` makes of `form`; `isHidden` is asked for each in turn. */
-  #words(form: Form, value: Abstract, isHidden: (word: Operand) => boolean): Operand[] {
+  /** The words for the parameters that `#parameters` makes of `form`, numbers hidden or not. */
+  #words(form: Form, value: Abstract, isHidden: boolean): Operand[] {
     const shapes = this.#byShape(value);
     const words: Operand[] = [];
-    if (form.size > 1) {
-      const tag = this.#tagOf(value);
-      isHidden(tag);
-      words.push(tag);
-    }
+    if (form.size > 1) words.push(this.#tagOf(value));
     for (const [name, { proto }] of form) {
       const single = shapes.get(name);
       const own = single === undefined ? undefined : this.#wordsOf(this.#inMemory(single));
       for (const [i, kind] of this.#wordKinds(proto).entries()) {
         const word = own?.[i] ?? (kind === "pointer" ? this.anyAddress(undefined) : 0n);
         const isNumber = kind === "int" && own !== undefined && proto.kind !== "bool";
-        words.push(isHidden(word) && isNumber ? this.launder(word) : word);
+        words.push(isHidden && isNumber ? this.launder(word) : word);
       }
     }
     return words;
@@ -754,69 +747,5 @@ export abstract class Control extends IrEmitter {
     };
     go(truth, whenTrue, then);
     go(untruth, whenFalse, otherwise);
-  }
-}
-
-/** Where the words come from that a loop goes round with. */
-class LoopFlow {
-  /** Words that are a parameter of the loop and what was added to it. */
-  readonly #origins = new Map<Operand, Value>();
-  /** Words that depend on a parameter in any way. */
-  readonly #dependent = new Set<Operand>();
-  readonly #comparisons = new Map<Value, number>();
-
-  constructor(header: Block, blocks: readonly Block[]) {
-    for (const parameter of header.parameters) {
-      this.#origins.set(parameter, parameter);
-      this.#dependent.add(parameter);
-    }
-    const joined = new Set<Value>();
-    // Blocks are made in the order in which they are reached.
-    for (const { instructions, terminator } of blocks.slice(blocks.indexOf(header))) {
-      for (const made of instructions) {
-        if (made.op !== "binary") continue;
-        const { operation, left, right, result } = made;
-        if (this.#dependent.has(left) || this.#dependent.has(right)) this.#dependent.add(result);
-        const origin =
-          operation === "add"
-            ? (this.#origins.get(left) ?? this.#origins.get(right))
-            : operation === "sub"
-              ? this.#origins.get(left)
-              : undefined;
-        if (origin !== undefined) this.#origins.set(result, origin);
-      }
-      if (terminator?.op === "jump")
-        for (const [i, arg] of terminator.to.args.entries()) {
-          const parameter = terminator.to.target.parameters[i];
-          if (parameter === undefined || header.parameters.includes(parameter)) continue;
-          if (this.#dependent.has(arg)) this.#dependent.add(parameter);
-          const origin = this.#origins.get(arg);
-          if (origin === undefined || (joined.has(parameter) && this.#origins.get(parameter) !== origin))
-            this.#origins.delete(parameter);
-          else if (!joined.has(parameter)) this.#origins.set(parameter, origin);
-          joined.add(parameter);
-        }
-      if (terminator?.op !== "branch") continue;
-      const { comparison, left, right } = terminator;
-      // What is left of the budget says no more than that it is not negative.
-      if (comparison === "jslt" && right === 0n) continue;
-      const isPoint = (comparison === "jeq" || comparison === "jne") && typeof right === "bigint";
-      this.#count(left, isPoint ? 2 : 1);
-      this.#count(right, 1);
-    }
-  }
-
-  #count(operand: Operand, by: number): void {
-    const origin = this.#origins.get(operand);
-    if (origin !== undefined) this.#comparisons.set(origin, (this.#comparisons.get(origin) ?? 0) + by);
-  }
-
-  /**
-   * Whether the verifier could know more of `word`, which `parameter` becomes, with each round, and would look at them
-   * one by one: when it was compared with a constant, or more than once, or is bounded on one of its ways.
-   */
-  mayNarrow(parameter: Value, word: Operand): boolean {
-    if (!this.#dependent.has(word)) return false;
-    return this.#origins.get(word) !== parameter || (this.#comparisons.get(parameter) ?? 0) > 1;
   }
 }

@@ -32,7 +32,7 @@ test.skipIf(why)(
       }
       console.log({ packets, drops, verified: hook.programs.programs[0]!.verifiedInstructions });
       expect(drops).toBeGreaterThan(packets / 20);
-      // The aim is 10,000. It was 7,960 before tables had their records in arrays, which made the others cheaper.
+      // The aim is 10,000.
       expect(hook.programs.programs[0]!.verifiedInstructions).toBeLessThan(6_000);
     } finally {
       hook.close();
