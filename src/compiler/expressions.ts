@@ -8,6 +8,7 @@ import { LuaTable } from "../lua/table.ts";
 import type { LuaValue } from "../lua/value.ts";
 import {
   type Abstract,
+  alternativesOf,
   Cell,
   FALSE,
   type Int,
@@ -316,6 +317,32 @@ export abstract class Expressions extends Calling {
     if (this.block !== undefined) next();
   }
 
+  /** The length of a list of `count` values, some of which may be nil: as the VM looks for it, by halves. */
+  #border(object: LocalObject, count: number): Abstract {
+    const ask = (place: number, whenNil: () => Abstract, otherwise: () => Abstract): Abstract => {
+      const cell = object.fields.get(place);
+      const value = cell && this.cells.get(cell);
+      if (value === undefined || alternativesOf(value).every(({ kind }) => kind !== "nil"))
+        return otherwise();
+      return this.dispatch(value, (one) => (one.kind === "nil" ? whenNil() : otherwise()));
+    };
+    const between = (low: number, high: number): Abstract => {
+      if (high - low <= 1) return int(BigInt(low));
+      const middle = (low + high) >> 1;
+      return ask(
+        middle,
+        () => between(low, middle),
+        () => between(middle, high),
+      );
+    };
+    if (count === 0) return int(0n);
+    const isCount = (length: number) => () => int(BigInt(length));
+    const search = () => between(0, count);
+    // The last but one is looked at first (luaH_getn).
+    const beforeLast = () => (count >= 2 ? ask(count - 1, search, isCount(count - 1)) : search());
+    return ask(count, beforeLast, isCount(count));
+  }
+
   #table(e: Extract<Expression, { kind: "table" }>): Abstract {
     const of = this.shared.state.classOfSite(e);
     const rope = this.shared.ropeOf(e);
@@ -354,7 +381,10 @@ export abstract class Expressions extends Calling {
       this.at(e);
       return this.block === undefined ? NIL : makeTable(this.self, of, fields);
     }
-    this.cells.set(object.length, int(this.binary("sub", BigInt(next - 1), missing)));
+    this.cells.set(
+      object.length,
+      missing === 0n ? this.#border(object, next - 1) : int(this.binary("sub", BigInt(next - 1), missing)),
+    );
     if (rope !== undefined) {
       this.cells.set(object.length, int(0n));
       makeRope(this.self, object, rope);

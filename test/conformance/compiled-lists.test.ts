@@ -50,6 +50,8 @@ test.each([
      if ok and v then last = (last or 0) + v elseif not ok then print(v:sub(1, 3), last) end
    end
    print(last)`,
+  "local v if n > 1 then v = n end local t = { 5, v, x = 1 } print(#t)",
+  "local v if n > 1 then v = n end print(#{ v, 2, v, x = 1 }, #{ nil, v, 3, v, x = 1 }, #{ v, nil }, #{ 1, nil })",
   "local good, v = either(n) if good then print(type(v), v) else print(v, type(v)) end",
 ])("%s", (body) => {
   const vm = new VmHook(`${HEAD}${body} return nf.action.ACCEPT end }`);
