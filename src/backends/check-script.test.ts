@@ -10,8 +10,8 @@ test.each([
   ["return 1", []],
   ['require("netfilter") require("linux.nf") require "data"', []],
   ["local name = 'x' require(name)", []],
-  ["local require = print require('nat')", []],
-  ['require("nat")', ["1:1 error module-missing module 'nat' is not available"]],
+  ["local require = print require('netlink')", []],
+  ['require("netlink")', ["1:1 error module-missing module 'netlink' is not available"]],
   [
     "local t = {\n  f = function() if x then return { require('mylib') } end end }",
     ["2:1 warning module-file module 'mylib' is not built in, and no file of that name is found"],

@@ -381,10 +381,10 @@ export abstract class Expressions extends Calling {
       this.at(e);
       return this.block === undefined ? NIL : makeTable(this.self, of, fields);
     }
-    this.cells.set(
-      object.length,
-      missing === 0n ? this.#border(object, next - 1) : int(this.binary("sub", BigInt(next - 1), missing)),
-    );
+    const length =
+      missing === 0n ? this.#border(object, next - 1) : int(this.binary("sub", BigInt(next - 1), missing));
+    if (this.block === undefined) return NIL;
+    this.cells.set(object.length, length);
     if (rope !== undefined) {
       this.cells.set(object.length, int(0n));
       makeRope(this.self, object, rope);
