@@ -67,7 +67,11 @@ function rewriteV6(bytes: Uint8Array, net: number, end: number, target: Int32Arr
   for (let i = 0; i < V6_BYTES; i++) after[i] = target[words + (i >> 2)]! >>> (24 - 8 * (i & 3));
   const before = bytes.slice(at, at + V6_BYTES);
   const update = (checksum: number): number => updateChecksumBytes(checksum, before, after);
+  // Nobody asks a quoted packet for its version.
+  const first = bytes[net]!;
+  bytes[net] = 0x60 | (first & 0x0f);
   const extent = ipv6Extent(bytes, net, end, true);
+  bytes[net] = first;
   if (extent !== undefined && extent.fragmentOffset === 0) {
     const { payloadStart: l4, protocol } = extent;
     if (!rewriteTransport({ bytes, l4, end, protocol, update }, target, manip)) return false;
