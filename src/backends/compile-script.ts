@@ -3,6 +3,7 @@
  * what cannot be compiled of them is said by line.
  */
 
+import type { Script as CallingScript } from "../compiler/calling.ts";
 import {
   type CompiledScript,
   compileHooks,
@@ -169,17 +170,11 @@ export class LoadedScript {
    * be; none when nothing would be gained.
    */
   #compileInPart(layout: KernelLayout): { compiled: CompiledScript } | { reason?: string } {
-    const { state, natives } = this.runtime;
-    const script = {
-      state,
-      nameOf: (f: LuaFunction) => natives.nameOf(f),
-      native: (name: string) => natives.native(name),
-    };
     if (this.xdp !== undefined) return { reason: "frames at devices cannot wait for user space" };
     if (this.matches.length > 0) return { reason: "rules that ask a match cannot wait for user space" };
     if (!this.hooks.every((hook) => typeof hookOf(hook) === "function")) return {};
     const hooks = this.hooks.map((hook) => hookOf(hook) as LuaFunction);
-    const kept = whatHooksKeep(script, hooks);
+    const kept = whatHooksKeep(this.#calling, hooks);
     if (kept !== undefined)
       return {
         reason: `${kept.span.chunk}:${kept.span.line}: ${kept.what} ${
@@ -207,6 +202,12 @@ export class LoadedScript {
       severity: "warning",
       message: `${refusal.reason} cannot be compiled: packets that come here go to user space`,
     }));
+  }
+
+  /** The script as the compiler asks for it. */
+  get #calling(): CallingScript {
+    const { state, natives } = this.runtime;
+    return { state, nameOf: (f) => natives.nameOf(f), native: (name) => natives.native(name) };
   }
 
   /** The text of a source line, for whoever shows where something comes from. */
@@ -247,12 +248,6 @@ export class LoadedScript {
     form: HookForm,
     punts = false,
   ): CompiledScript | CannotCompile {
-    const { state, natives } = this.runtime;
-    const script = {
-      state,
-      nameOf: (f: LuaFunction) => natives.nameOf(f),
-      native: (name: string) => natives.native(name),
-    };
     const name = programName(this.#script.path);
     const sources = registered.map((each, i): ProgramSource => {
       const own = registered.length === 1 ? name : `${name.slice(0, 12)}_${i + 1}`;
@@ -262,7 +257,7 @@ export class LoadedScript {
         : { name: own, ...placeOf(each, form), punts, hook: hookOf(each) as LuaFunction, mark: each.mark };
     });
     try {
-      return compileHooks(script, sources, layout);
+      return compileHooks(this.#calling, sources, layout);
     } catch (error) {
       if (error instanceof CannotCompile) return error;
       throw error;

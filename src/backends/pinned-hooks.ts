@@ -23,7 +23,6 @@ import {
   removePinFolder,
   unpin,
 } from "../linux/bpf.ts";
-import { ErrnoError } from "../linux/errors.ts";
 import { BPF_ATTACH_TYPE } from "../uapi/bpf.ts";
 import type { Place } from "./placement.ts";
 import { emptySlot, isSlot, programInSlot } from "./program-slot.ts";
@@ -161,16 +160,7 @@ export function stopPinned(name: string): { readonly matches: number } | undefin
   if (!isPinName(name) || !isPinned(name)) return undefined;
   const folder = `${FOLDER}/${name}`;
   const matches = matchesIn(folder).length;
-  for (const link of linksIn(folder)) {
-    try {
-      link.detach();
-    } catch (error) {
-      // The namespace it was in has gone.
-      if (!(error instanceof ErrnoError)) throw error;
-    } finally {
-      link.close();
-    }
-  }
+  for (const link of linksIn(folder)) link.end();
   // Rules that ask a match hold what they ask.
   for (const { path } of slotsIn(folder)) {
     const slot = openPin(path);

@@ -6,7 +6,6 @@
 
 import type { ProgramForm } from "../compiler/target.ts";
 import type { KernelLink, KernelMap, KernelProgram } from "../linux/bpf.ts";
-import { ErrnoError } from "../linux/errors.ts";
 import type { DeviceHook } from "./device-links.ts";
 import type { PlacedHook } from "./netfilter-links.ts";
 import { emptySlot, loadStub, makeSlot, putIntoSlot } from "./program-slot.ts";
@@ -140,17 +139,8 @@ function isFor({ key, links }: Place, wanted: Wanted): boolean {
 }
 
 function endPlace({ links, slot, stub }: Place): void {
-  for (const link of links) {
-    try {
-      // Another process may have it, too.
-      link.detach();
-    } catch (error) {
-      // Its device has gone.
-      if (!(error instanceof ErrnoError)) throw error;
-    } finally {
-      link.close();
-    }
-  }
+  // Another process may have them, too.
+  for (const link of links) link.end();
   // Rules that ask a match hold what they ask.
   emptySlot(slot);
   stub?.close();

@@ -125,14 +125,14 @@ class SimulatedRun {
       ...(seed === undefined ? {} : { seed }),
       ...(cpuCount === undefined ? {} : { cpuCount }),
     });
-    const { local } = this;
+    const local = this.#local;
     if (local !== "auto") this.#addLocal(local);
     this.#runtime = new Runtime({ ...runtimeOptions, kernel: this.#kernel });
     this.#output = write && new CaptureSink(write);
   }
 
   /** A machine that is described needs no other address. */
-  get local(): "auto" | readonly string[] {
+  get #local(): "auto" | readonly string[] {
     const { local, devices } = this.#options;
     return local ?? (devices === undefined ? "auto" : []);
   }
@@ -183,7 +183,7 @@ class SimulatedRun {
   }
 
   async #pumpAll(): Promise<void> {
-    let held = this.local === "auto" ? new HeldBack() : undefined;
+    let held = this.#local === "auto" ? new HeldBack() : undefined;
     for (;;) {
       const chunk = await this.#nextChunk();
       if (chunk === undefined) break;

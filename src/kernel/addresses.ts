@@ -5,6 +5,12 @@ import { ipv6, parseIpv6 } from "../wire/ipv6.ts";
 
 const V6_BYTES = 16;
 
+/** The 4 or 16 bytes of an IPv4 or IPv6 address; undefined when the text is none. */
+export function parseAddress(text: string): Uint8Array | undefined {
+  const four = parseIpv4(text);
+  return four === undefined ? parseIpv6(text) : bytesV4(four);
+}
+
 /** The addresses of a machine; loopback addresses always belong to it. */
 export class LocalAddresses {
   readonly #v4 = new Set<number>();
@@ -12,14 +18,10 @@ export class LocalAddresses {
 
   /** Its 4 or 16 bytes; undefined when the text is no IPv4 or IPv6 address. */
   add(text: string): Uint8Array | undefined {
-    const four = parseIpv4(text);
-    if (four !== undefined) {
-      this.#v4.add(four >>> 0);
-      return bytesV4(four);
-    }
-    const six = parseIpv6(text);
-    if (six) this.#v6.push(six);
-    return six;
+    const bytes = parseAddress(text);
+    if (bytes?.length === V6_BYTES) this.#v6.push(bytes);
+    else if (bytes) this.#v4.add(new DataView(bytes.buffer).getUint32(0));
+    return bytes;
   }
 
   /** The first address that was added, of 4 or 16 bytes. */

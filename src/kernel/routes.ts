@@ -1,8 +1,7 @@
 /** Which device a destination is behind: the longest prefix wins. */
 
 import { NFPROTO } from "../uapi/netfilter.ts";
-import { parseIpv4 } from "../wire/ipv4.ts";
-import { parseIpv6 } from "../wire/ipv6.ts";
+import { parseAddress } from "./addresses.ts";
 
 interface Route {
   /** 4 or 16 bytes. */
@@ -11,19 +10,22 @@ interface Route {
   readonly ifindex: number;
 }
 
-/** Bytes of an address, and how many bits of it are the network's; undefined when the text is no such thing. */
-export function parsePrefix(text: string): { address: Uint8Array; prefixBits: number } | undefined {
+export interface Prefix {
+  /** 4 or 16 bytes. */
+  readonly address: Uint8Array;
+  /** How many bits of it are the network's. */
+  readonly prefixBits: number;
+}
+
+/** `ADDRESS` or `ADDRESS/BITS`; undefined when the text is no such thing. */
+export function parsePrefix(text: string): Prefix | undefined {
   const [part, bits, ...more] = text.split("/");
-  const four = parseIpv4(part!);
-  const address = four === undefined ? parseIpv6(part!) : bytesOf(four);
+  const address = parseAddress(part!);
   if (address === undefined || more.length > 0) return undefined;
   const most = 8 * address.length;
   if (bits === undefined) return { address, prefixBits: most };
   return /^\d{1,3}$/.test(bits) && Number(bits) <= most ? { address, prefixBits: Number(bits) } : undefined;
 }
-
-const bytesOf = (address: number): Uint8Array =>
-  Uint8Array.of(address >>> 24, (address >>> 16) & 0xff, (address >>> 8) & 0xff, address & 0xff);
 
 export class Routes {
   /** By family, the longest prefix first. */

@@ -35,7 +35,7 @@ import { ipv4Arrival, ipv6Arrival } from "./ip-arrival.ts";
 import type { HookRegistration, Kernel, LogLevel } from "./kernel.ts";
 import { Translator } from "./nat/translator.ts";
 import { SeededRandom } from "./random.ts";
-import { parsePrefix, Routes } from "./routes.ts";
+import { type Prefix, parsePrefix, Routes } from "./routes.ts";
 import { Skb } from "./skb.ts";
 import type { Translation, TranslationHook } from "./translation.ts";
 import type { XdpProgram } from "./xdp.ts";
@@ -133,9 +133,7 @@ export class SimulatedKernel implements Kernel {
   readonly #random: SeededRandom;
   readonly #environment: XtEnvironment = {
     conntrack: this.conntrack,
-    translator: this.translator,
-    startTranslation: (family) => this.#startTranslation(family),
-    deviceAddress: (ifindex, family) => this.#deviceAddress(ifindex, family),
+    translation: this.translation,
     nowNs: () => this.nowNs(),
     random32: () => Number(this.#random.next64() & 0xffffffffn),
     // Devices are numbered from 1, in their order.
@@ -143,7 +141,7 @@ export class SimulatedKernel implements Kernel {
     addressType: (family, bytes, at) =>
       family === NFPROTO_IPV4 ? this.#addressTypeV4(bytes, at) : this.#addressTypeV6(bytes, at),
     log: (entry) => this.#options.ruleLog?.(entry),
-    sourceFor: (skb, family) => this.#sourceFor(skb, family),
+    sourceFor: (_skb, family) => this.#deviceAddress(this.#arrivesAt, family),
     send: (packet, family, cause) => this.#sendLocal(packet, family, cause),
   };
   readonly #addresses = new Map<number, Uint8Array[]>();
@@ -173,16 +171,15 @@ export class SimulatedKernel implements Kernel {
   #configure(ifindex: number, { addresses = [], routes = [], hardwareAddress }: DeviceOptions): void {
     if (hardwareAddress !== undefined) this.#byHardwareAddress.set(hardwareAddress.join(), ifindex);
     const own = addresses.map((text) => {
-      const parsed = parsePrefix(text);
-      if (parsed === undefined) throw new RangeError(`'${text}' is no address`);
-      if (text.includes("/")) this.#routes.add(parsed.address, parsed.prefixBits, ifindex);
-      return this.local.add(text.split("/")[0]!)!;
+      const { address, prefixBits } = prefixOf(text);
+      if (text.includes("/")) this.#routes.add(address, prefixBits, ifindex);
+      this.local.add(text.split("/")[0]!);
+      return address;
     });
     this.#addresses.set(ifindex, own);
     for (const text of routes) {
-      const parsed = parsePrefix(text);
-      if (parsed === undefined) throw new RangeError(`'${text}' is no network`);
-      this.#routes.add(parsed.address, parsed.prefixBits, ifindex);
+      const { address, prefixBits } = prefixOf(text);
+      this.#routes.add(address, prefixBits, ifindex);
     }
   }
 
@@ -329,7 +326,7 @@ export class SimulatedKernel implements Kernel {
 
   /** A packet that cannot be sent on is dropped before FORWARD, and its sender told. */
   #refuse(skb: Skb, family: number, why: Readonly<Record<"v4" | "v6", IcmpError>>): PacketOutcome {
-    const source = this.#environment.sourceFor(skb, family);
+    const source = this.#deviceAddress(this.#arrivesAt, family);
     if (source !== undefined) {
       const error =
         family === NFPROTO_IPV4
@@ -338,10 +335,6 @@ export class SimulatedKernel implements Kernel {
       if (error) this.#sendLocal(error, family, skb);
     }
     return OUTCOMES.forward.drop;
-  }
-
-  #sourceFor(_skb: Skb, family: number): Uint8Array | undefined {
-    return this.#deviceAddress(this.#arrivesAt, family);
   }
 
   /** Where nobody said which address is whose, any of the machine. */
@@ -535,6 +528,12 @@ export class SimulatedKernel implements Kernel {
   forward(skb: Skb): void {
     this.#options.transmit?.(skb);
   }
+}
+
+function prefixOf(text: string): Prefix {
+  const prefix = parsePrefix(text);
+  if (prefix === undefined) throw new RangeError(`'${text}' is no address and no network`);
+  return prefix;
 }
 
 /** Whether the frame's destination is a group address (IEEE 802: the lowest bit of the first byte). */

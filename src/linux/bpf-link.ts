@@ -50,6 +50,17 @@ export class KernelLink extends KernelObject {
     bpfCall("BPF_LINK_DETACH", this.label, link_detach, () => ({ link_fd: this.fd }));
   }
 
+  /** Detaches it, unless what it was attached to has gone, and closes it. */
+  end(): void {
+    try {
+      this.detach();
+    } catch (error) {
+      if (!(error instanceof ErrnoError)) throw error;
+    } finally {
+      this.close();
+    }
+  }
+
   /**
    * Puts `program` in place of the one that runs, without a gap. Netfilter links cannot do it (EOPNOTSUPP): there a
    * program that calls another by tail call is swapped in its map. With `old` only if that one still runs (EPERM).

@@ -26,6 +26,7 @@ import {
   defineModule,
   type Environment,
   fn,
+  keepUntilStop,
   method,
   returns,
 } from "./define.ts";
@@ -192,12 +193,8 @@ export const conntrack = defineModule("conntrack", {
             env.callbackFailed(error);
           }
         });
-        if (!env.claimContext("softirq")) {
-          remove();
-          throw failure("runtime context mismatch");
-        }
+        keepUntilStop(env, remove);
         watchers.set(env, remove);
-        env.onStop(remove);
       },
     ),
     unwatch: fn("Ends what `watch` began; harmless otherwise.", [], returns.none, (env) => {

@@ -19,7 +19,7 @@ import {
   LuaUserdata,
   type LuaValue,
 } from "../lua/value.ts";
-import { argError, asIntegerArgument, asStringArgument, raiseAsLua, typeProblem } from "./raise.ts";
+import { argError, asIntegerArgument, asStringArgument, failure, raiseAsLua, typeProblem } from "./raise.ts";
 
 /** Where a runtime's code may run; `auto` is undecided until a class asks for one. */
 export type RuntimeContext = "process" | "softirq" | "hardirq" | "auto";
@@ -40,6 +40,15 @@ export interface Environment {
   callbackFailed(error: unknown): void;
   /** The metatable of a class in this runtime. */
   metatable(definition: ClassDefinition): LuaTable;
+}
+
+/** What was armed stays so until the runtime stops, if that may have it: otherwise `remove` undoes it at once. */
+export function keepUntilStop(env: Environment, remove: () => void): void {
+  if (!env.claimContext("softirq")) {
+    remove();
+    throw failure("runtime context mismatch");
+  }
+  env.onStop(remove);
 }
 
 export interface ArgumentType<T> {

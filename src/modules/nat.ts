@@ -10,15 +10,16 @@ import { MANIP, type Manip, manipAt } from "../kernel/nat/manip.ts";
 import { type NatRange, onlyAddress, wordsOfAddress } from "../kernel/nat/range.ts";
 import type { Skb } from "../kernel/skb.ts";
 import type { LuaTable } from "../lua/table.ts";
-import type { LuaFunction, LuaResult, LuaUserdata } from "../lua/value.ts";
+import type { LuaResult } from "../lua/value.ts";
 import { NF_INET, NF_VERDICT, NFPROTO } from "../uapi/netfilter.ts";
 import { NF_NAT_RANGE } from "../uapi/nf-nat.ts";
 import { bytesFromLatin1 } from "../util/latin1.ts";
 import { ConnectionHandle } from "./conntrack.ts";
-import { arg, defineClass, defineModule, type Environment, fn, returns } from "./define.ts";
+import { arg, defineClass, defineModule, type Environment, fn, keepUntilStop, returns } from "./define.ts";
+import { HookFunction } from "./hook-function.ts";
 import { integerField, verdictOfResult } from "./netfilter.ts";
 import { failure, readField, requireInteger } from "./raise.ts";
-import { SkbHandle, skbClass } from "./skb.ts";
+import { SkbHandle } from "./skb.ts";
 
 const { NF_INET_PRE_ROUTING, NF_INET_LOCAL_IN, NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING } = NF_INET;
 const { NF_ACCEPT } = NF_VERDICT;
@@ -32,43 +33,26 @@ const asked = new WeakMap<Environment, Asked>();
 
 class TranslationHook {
   readonly #env: Environment;
-  readonly #options: LuaTable;
   readonly #hooknum: number;
-  readonly #handle: SkbHandle;
-  readonly #skb: LuaUserdata<SkbHandle>;
+  readonly #function: HookFunction;
 
   constructor(env: Environment, options: LuaTable, hooknum: number) {
     this.#env = env;
-    this.#options = options;
     this.#hooknum = hooknum;
-    this.#handle = SkbHandle.forHook(env);
-    this.#skb = skbClass.wrap(env, this.#handle);
+    this.#function = new HookFunction(env, options);
   }
 
   run(skb: Skb): number {
-    const env = this.#env;
-    if (!env.ready) return NF_ACCEPT;
-    const outer = asked.get(env);
-    this.#handle.attach(skb);
-    asked.set(env, { skb, hooknum: this.#hooknum });
+    const outer = asked.get(this.#env);
+    asked.set(this.#env, { skb, hooknum: this.#hooknum });
     try {
-      const hook = readField(env.state, this.#options, "hook");
-      if (typeof hook !== "function") throw "operation not defined";
-      return verdictOfResult(env.state.call(hook as LuaFunction, this.#skb));
-    } catch (error) {
-      env.callbackFailed(error);
-      return NF_ACCEPT;
+      return this.#function.run(skb, verdictOfResult, NF_ACCEPT);
     } finally {
-      this.#handle.detach();
-      if (outer === undefined) asked.delete(env);
-      else asked.set(env, outer);
+      if (outer === undefined) asked.delete(this.#env);
+      else asked.set(this.#env, outer);
     }
   }
 }
-
-/** What a hook takes, and to register one. */
-const HOOK_BYTES = 4096;
-const HOOK_ROUNDS = 1000;
 
 const hookClass = defineClass<TranslationHook>(
   "nat",
@@ -176,17 +160,11 @@ export const nat = defineModule("nat", {
       [arg.table("opts")],
       returns("nat"),
       (options, env) => {
-        env.state.charge(HOOK_BYTES);
-        env.state.spend(HOOK_ROUNDS);
         const pf = integerField(env, options, "pf") & 0xff;
         const hooknum = integerField(env, options, "hooknum") >>> 0;
         const hook = new TranslationHook(env, options, hooknum);
         const remove = registerWith(env, pf, hooknum, hook);
-        if (!env.claimContext("softirq")) {
-          remove();
-          throw failure("runtime context mismatch");
-        }
-        env.onStop(remove);
+        keepUntilStop(env, remove);
         return hookClass.wrap(env, hook);
       },
     ),

@@ -10,7 +10,7 @@ import type { HookOutcome, Kernel } from "../kernel/kernel.ts";
 import type { Skb } from "../kernel/skb.ts";
 import { low } from "../lua/int64.ts";
 import type { LuaTable } from "../lua/table.ts";
-import type { LuaFunction, LuaResult, LuaUserdata, LuaValue } from "../lua/value.ts";
+import type { LuaResult, LuaValue } from "../lua/value.ts";
 import { NF_VERDICT } from "../uapi/netfilter.ts";
 import { XT_CONTINUE } from "../uapi/x-tables.ts";
 import { constantsOf } from "./constants.ts";
@@ -21,10 +21,11 @@ import {
   defineModule,
   type Environment,
   fn,
+  keepUntilStop,
   returns,
 } from "./define.ts";
+import { HookFunction } from "./hook-function.ts";
 import { failure, readField, requireInteger, toIntegerOrZero } from "./raise.ts";
-import { SkbHandle, skbClass } from "./skb.ts";
 
 const { NF_ACCEPT, NF_STOP } = NF_VERDICT;
 
@@ -37,35 +38,14 @@ const ACCEPTED = OUTCOMES[NF_ACCEPT]!;
 
 /** A registered hook. The runtime keeps it: dropping the Lua reference changes nothing. */
 class NetfilterHook {
-  readonly #env: Environment;
-  readonly #options: LuaTable;
-  readonly #handle: SkbHandle;
-  readonly #skb: LuaUserdata<SkbHandle>;
+  readonly #function: HookFunction;
 
   constructor(env: Environment, options: LuaTable) {
-    this.#env = env;
-    this.#options = options;
-    this.#handle = SkbHandle.forHook(env);
-    this.#skb = skbClass.wrap(env, this.#handle);
+    this.#function = new HookFunction(env, options);
   }
 
   run(skb: Skb): HookOutcome {
-    const env = this.#env;
-    if (!env.ready) return ACCEPTED;
-    this.#handle.attach(skb);
-    try {
-      const hook = readField(env.state, this.#options, "hook");
-      if (typeof hook !== "function") {
-        env.callbackFailed("operation not defined");
-        return ACCEPTED;
-      }
-      return outcomeOf(env.state.call(hook as LuaFunction, this.#skb));
-    } catch (error) {
-      env.callbackFailed(error);
-      return ACCEPTED;
-    } finally {
-      this.#handle.detach();
-    }
+    return this.#function.run(skb, outcomeOf, ACCEPTED);
   }
 }
 
@@ -85,10 +65,6 @@ function verdictOf(value: LuaValue): number {
   const verdict = typeof value === "number" ? value | 0 : low(toIntegerOrZero(value));
   return verdict < 0 || verdict > NF_STOP ? NF_ACCEPT : verdict;
 }
-
-/** What a hook takes, and to register one. */
-const HOOK_BYTES = 4096;
-const HOOK_ROUNDS = 1000;
 
 const hookClass = defineClass<NetfilterHook>(
   "netfilter",
@@ -127,8 +103,6 @@ export const netfilter = defineModule("netfilter", {
       [arg.table("opts")],
       returns("netfilter"),
       (options, env) => {
-        env.state.charge(HOOK_BYTES);
-        env.state.spend(HOOK_ROUNDS);
         const pf = integerField(env, options, "pf") & 0xff;
         const hooknum = integerField(env, options, "hooknum") >>> 0;
         const priority = integerField(env, options, "priority") | 0;
@@ -136,11 +110,7 @@ export const netfilter = defineModule("netfilter", {
         const hook = new NetfilterHook(env, options);
         const run = (skb: Skb) => hook.run(skb);
         const remove = registerWith(env.kernel, { pf, hooknum, priority, mark, source: options, run });
-        if (!env.claimContext("softirq")) {
-          remove();
-          throw failure("runtime context mismatch");
-        }
-        env.onStop(remove);
+        keepUntilStop(env, remove);
         return hookClass.wrap(env, hook);
       },
     ),

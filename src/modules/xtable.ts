@@ -21,7 +21,7 @@ import type { LuaFunction, LuaUserdata, LuaValue } from "../lua/value.ts";
 import { NF_VERDICT, NFPROTO } from "../uapi/netfilter.ts";
 import { XT_CONTINUE, XT_EXTENSION_MAXNAMELEN } from "../uapi/x-tables.ts";
 import { dataClass } from "./data.ts";
-import { arg, defineClass, defineModule, type Environment, fn, returns } from "./define.ts";
+import { arg, defineClass, defineModule, type Environment, fn, keepUntilStop, returns } from "./define.ts";
 import { LEGACY_CONSTANTS } from "./netfilter.ts";
 import { failure, readField, requireInteger, toIntegerOrZero } from "./raise.ts";
 
@@ -167,11 +167,7 @@ function register(env: Environment, options: LuaTable, kind: Kind): LuaUserdata<
       ? { ...common, ...callbacks, kind, match: (packet, args) => own.match(packet, fullLength(args)) }
       : { ...common, ...callbacks, kind, target: (packet, args) => own.target(packet, fullLength(args)) };
   const remove = registerWith(env, extension);
-  if (!env.claimContext("softirq")) {
-    remove();
-    throw failure("runtime context mismatch");
-  }
-  env.onStop(remove);
+  keepUntilStop(env, remove);
   return extensionClass.wrap(env, own);
 }
 

@@ -52,7 +52,17 @@ export function ipv6Extent(
   end = bytes.length,
   mayBeCut = false,
 ): Ipv6Extent | undefined {
-  if (at + ipv6.size > end || bytes[at]! >> 4 !== 6) return undefined;
+  return at < end && bytes[at]! >> 4 === 6 ? ipv6Walk(bytes, at, end, mayBeCut) : undefined;
+}
+
+/** The same of what something else calls a packet of IPv6, whatever version it claims itself. */
+export function ipv6Walk(
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  mayBeCut: boolean,
+): Ipv6Extent | undefined {
+  if (at + ipv6.size > end) return undefined;
   const payloadEnd = at + ipv6.size + ipv6.get.payloadLength(bytes, at);
   if (!mayBeCut && payloadEnd > end) return undefined;
   const limit = Math.min(end, payloadEnd);

@@ -11,7 +11,7 @@ import { NFPROTO } from "../../uapi/netfilter.ts";
 import { updateChecksum16, updateChecksum32, updateChecksumBytes } from "../../wire/checksum.ts";
 import { icmpEcho } from "../../wire/icmp.ts";
 import { ipv4, ipv4HeaderLength } from "../../wire/ipv4.ts";
-import { ipv6, ipv6Extent } from "../../wire/ipv6.ts";
+import { ipv6, ipv6Walk } from "../../wire/ipv6.ts";
 import { tcp } from "../../wire/tcp.ts";
 import { udp } from "../../wire/udp.ts";
 import { TUPLE } from "../conntrack/tuple.ts";
@@ -68,10 +68,7 @@ function rewriteV6(bytes: Uint8Array, net: number, end: number, target: Int32Arr
   const before = bytes.slice(at, at + V6_BYTES);
   const update = (checksum: number): number => updateChecksumBytes(checksum, before, after);
   // Nobody asks a quoted packet for its version.
-  const first = bytes[net]!;
-  bytes[net] = 0x60 | (first & 0x0f);
-  const extent = ipv6Extent(bytes, net, end, true);
-  bytes[net] = first;
+  const extent = ipv6Walk(bytes, net, end, true);
   if (extent !== undefined && extent.fragmentOffset === 0) {
     const { payloadStart: l4, protocol } = extent;
     if (!rewriteTransport({ bytes, l4, end, protocol, update }, target, manip)) return false;

@@ -1,8 +1,8 @@
 /** What rules ask of the machine that they stand on. */
 
 import type { Conntrack } from "../connection.ts";
-import type { Translator } from "../nat/translator.ts";
 import type { Skb } from "../skb.ts";
+import type { Translation } from "../translation.ts";
 
 /** A line that LOG or NFLOG writes. */
 export interface RuleLog {
@@ -17,11 +17,8 @@ export interface XtEnvironment {
   nowNs(): bigint;
   /** Rules that ask for connections start it. */
   readonly conntrack: Conntrack;
-  /** Who decides what connections become; table nat starts it. */
-  readonly translator: Translator;
-  startTranslation(family: number): void;
-  /** The first address of a device, of `family`: 4 or 16 bytes; undefined when it has none. */
-  deviceAddress(ifindex: number, family: number): Uint8Array | undefined;
+  /** Who decides what connections become, and asks table nat. */
+  readonly translation: Translation;
   /** A random u32. */
   random32(): number;
   /** "" when there is no such device. */

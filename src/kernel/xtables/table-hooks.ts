@@ -9,8 +9,6 @@ import { BUILT_IN, type Table, walk } from "./ruleset.ts";
 /** Tables change the marks of packets themselves. */
 export function hookTables(hooks: HookTable, tables: readonly Table[], environment: XtEnvironment): void {
   for (const table of tables) {
-    const isNat = table.name === "nat";
-    if (isNat) environment.startTranslation(table.family);
     for (const { chain, hooknum, priority } of BUILT_IN[table.name]!) {
       const start = table.chains.get(chain)!;
       // More than one while a rule answers a packet with another.
@@ -23,7 +21,8 @@ export function hookTables(hooks: HookTable, tables: readonly Table[], environme
         spare.push(packet);
         return verdict;
       };
-      if (isNat) environment.translator.register({ family: table.family, hooknum, run: verdictOf });
+      if (table.name === "nat")
+        environment.translation.register({ pf: table.family, hooknum, run: verdictOf });
       else
         hooks.register({
           pf: table.family,

@@ -3,15 +3,13 @@
 import { IPPROTO } from "../../uapi/in.ts";
 import { NF_INET, NF_VERDICT, NFPROTO } from "../../uapi/netfilter.ts";
 import { NF_NAT_RANGE } from "../../uapi/nf-nat.ts";
-import { parseIpv4 } from "../../wire/ipv4.ts";
-import { parseIpv6 } from "../../wire/ipv6.ts";
 import type { TrackedConnection } from "../conntrack/tracked-connection.ts";
 import { writeAddress } from "../conntrack/tuple.ts";
 import { MANIP, type Manip, manipAt } from "../nat/manip.ts";
 import { type NatRange, onlyAddress, wordsOfAddress } from "../nat/range.ts";
 import { type Action, flag, option, type RulePlace, type TargetSpec, target } from "./declare.ts";
 import type { XtPacket } from "./packet.ts";
-import { network, port, ValueError } from "./values.ts";
+import { address4, address6, network, port, ValueError } from "./values.ts";
 
 const {
   NF_NAT_RANGE_MAP_IPS,
@@ -24,8 +22,7 @@ const {
 const { NF_INET_PRE_ROUTING, NF_INET_LOCAL_IN, NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING } = NF_INET;
 const { NF_DROP } = NF_VERDICT;
 const { NFPROTO_IPV4 } = NFPROTO;
-const { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP, IPPROTO_ICMP } = IPPROTO;
-const IPPROTO_DCCP = 33;
+const { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP, IPPROTO_DCCP, IPPROTO_ICMP } = IPPROTO;
 const ADDRESS_WORDS = 4;
 
 const TABLES = ["nat"];
@@ -47,14 +44,8 @@ function choiceFlags(given: { readonly [K in keyof typeof CHOICE]?: unknown }): 
   );
 }
 
-function addressOf(word: string, family: number): Int32Array {
-  const words = new Int32Array(ADDRESS_WORDS);
-  const value = family === NFPROTO_IPV4 ? parseIpv4(word) : parseIpv6(word);
-  if (value === undefined)
-    throw new ValueError(`'${word}' is no ${family === NFPROTO_IPV4 ? "IPv4" : "IPv6"} address`);
-  writeAddress(value, words, 0);
-  return words;
-}
+const addressOf = (word: string, family: number): Int32Array =>
+  family === NFPROTO_IPV4 ? Int32Array.of(address4(word), 0, 0, 0) : wordsOfAddress(address6(word));
 
 /** `80`, `80-90`, and `80-90/8000`: 80 stands for 8000. */
 function ports(word: string, mayHaveBase: boolean): Omit<NatRange, "minAddress" | "maxAddress"> {
@@ -117,9 +108,9 @@ function namedTarget(
       if (named === undefined) throw new ValueError(`--${name} is needed`);
       const range: NatRange = { ...named.value, flags: named.value.flags | choiceFlags(given) };
       checkPorts(range, place);
-      const { translator, conntrack } = place.environment;
+      const { translation, conntrack } = place.environment;
       conntrack.start();
-      return (packet) => translator.setUp(connectionOf(packet), range, manip);
+      return (packet) => translation.setUp(connectionOf(packet), range, manip);
     },
   });
 }
@@ -137,14 +128,14 @@ function ownTarget(
     build(given, place): Action {
       const chosen: NatRange = given["to-ports"]?.value ?? { flags: 0 };
       checkPorts(chosen, place);
-      const { translator, conntrack } = place.environment;
+      const { translation, conntrack } = place.environment;
       conntrack.start();
       const flags = chosen.flags | choiceFlags(given);
       return (packet) => {
         const address = addressFor(packet, place);
         if (address === undefined) return NF_DROP;
         const { flags: mapped, ...range } = onlyAddress(wordsOfAddress(address));
-        return translator.setUp(connectionOf(packet), { ...chosen, ...range, flags: flags | mapped }, manip);
+        return translation.setUp(connectionOf(packet), { ...chosen, ...range, flags: flags | mapped }, manip);
       };
     },
   });
@@ -158,7 +149,7 @@ const netmap = target({
   tables: TABLES,
   hooks: [...COMES_IN, ...LEAVES],
   options: { to: option(network) },
-  build(given, { environment: { translator, conntrack } }): Action {
+  build(given, { environment: { translation, conntrack } }): Action {
     if (!given.to) throw new ValueError("--to is needed");
     conntrack.start();
     const to = given.to.value;
@@ -171,7 +162,7 @@ const netmap = target({
       const connection = connectionOf(packet);
       // What the packet has now: the tuple that answers come with, inverted.
       const before = addressOfConnection(connection, manip);
-      return translator.setUp(
+      return translation.setUp(
         connection,
         onlyAddress(before.map((word, i) => (word & ~mask[i]!) | network[i]!)),
         manip,
@@ -191,14 +182,14 @@ export const NAT_TARGETS: Readonly<Record<string, TargetSpec>> = {
   SNAT: namedTarget("to-source", MANIP.SOURCE, LEAVES),
   DNAT: namedTarget("to-destination", MANIP.DESTINATION, COMES_IN),
   MASQUERADE: ownTarget([NF_INET_POST_ROUTING], MANIP.SOURCE, ({ skb, family }, { environment }) =>
-    environment.deviceAddress(skb.outIfindex, family),
+    environment.translation.deviceAddress(skb.outIfindex, family),
   ),
   REDIRECT: ownTarget(COMES_IN, MANIP.DESTINATION, ({ skb, family, hooknum }, { environment }) =>
     hooknum === NF_INET_LOCAL_OUT
       ? family === NFPROTO_IPV4
         ? LOOPBACK_V4
         : LOOPBACK_V6
-      : environment.deviceAddress(skb.inIfindex, family),
+      : environment.translation.deviceAddress(skb.inIfindex, family),
   ),
   NETMAP: netmap,
 };
